@@ -1,0 +1,1 @@
+"""The gateway's configuration: its models, and the reader that reports every fault at once."""

@@ -1,0 +1,179 @@
+"""Every configuration key, its type, its default and what it means.
+
+docs/configuration.md describes each of them; a test fails when one is missing there.
+"""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+AeTitle = Annotated[
+    str,
+    # PS3.5 6.2, VR AE: up to 16 characters of the default repertoire, no backslash, not blank.
+    StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x5b\x5d-\x7e]{1,16}$"),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+ListeningPort = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0)]
+Network = IPv4Network | IPv6Network
+
+
+class Section(BaseModel):
+    """A table of the configuration: unknown keys are faults, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Syntaxes(Section):
+    """Which transfer syntaxes the receiver accepts.
+
+    The seven switches are those of older Orthanc versions. `accept` narrows further: a syntax is
+    accepted when its switch is on and its UID matches one of the patterns.
+    """
+
+    deflated: bool = True
+    jpeg: bool = True
+    jpeg2000: bool = True
+    jpeg_lossless: bool = True
+    jpip: bool = True
+    mpeg2: bool = True
+    rle: bool = True
+    accept: tuple[str, ...] = Field(
+        default=("*",), description="UIDs, keywords or short names, with * and ? as wildcards"
+    )
+
+
+class Caller(Section):
+    """One application entity that may call us.
+
+    A calling AE title with an entry must match one of its entries.
+    """
+
+    aet: AeTitle
+    networks: tuple[Network, ...] = Field(
+        default=(), description="addresses it may call from; empty: from anywhere"
+    )
+    allow: frozenset[Literal["echo", "store"]] = frozenset({"echo", "store"})
+
+
+class Dicom(Section):
+    """The receiver: our C-STORE and C-ECHO SCP."""
+
+    aet: AeTitle = "GATEWAY"
+    host: str = "0.0.0.0"
+    port: ListeningPort = 11112
+    check_called_aet: bool = False
+    allow_unknown_callers: bool = Field(
+        default=True, description="accept calling AE titles that `callers` does not list"
+    )
+    networks: tuple[Network, ...] = Field(
+        default=(), description="addresses that may connect at all; empty: all"
+    )
+    callers: tuple[Caller, ...] = ()
+    accept_unknown_sop_classes: bool = False
+    syntaxes: Syntaxes = Syntaxes()
+    maximum_associations: Annotated[int, Field(ge=1)] = 100
+    maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 24)] = 131072
+    acse_timeout_s: Seconds = 30
+    dimse_timeout_s: Seconds = 60
+    idle_timeout_s: Seconds = Field(
+        default=60, description="an association that is silent for so long is aborted"
+    )
+
+
+class Store(Section):
+    """Where instances are kept."""
+
+    folder: Path = Path("data")
+    duplicates: Literal["overwrite", "keep", "reject"] = "overwrite"
+    minimum_free_mb: Annotated[int, Field(ge=0)] = Field(
+        default=512, description="below that, C-STORE is answered with 0xA700, out of resources"
+    )
+
+
+class Scripts(Section):
+    """The drop folder and what a script may use; a script's header may say otherwise."""
+
+    folder: Path = Path("scripts")
+    profile: Literal["trusted", "sandboxed"] = "trusted"
+    timeout_s: Seconds = 30
+    memory_mb: Annotated[int, Field(ge=16, le=4096)] = 256
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 1
+    polling: bool = Field(
+        default=False, description="look for changes by polling: for network shares"
+    )
+
+
+class Codecs(Section):
+    """The codec processes."""
+
+    processes: Annotated[int, Field(ge=0)] = Field(default=0, description="0: one per core")
+    memory_mb: Annotated[int, Field(ge=256)] = 4096
+    timeout_s: Seconds = Field(default=300, description="wall-clock limit for one instance")
+    verify: bool = Field(
+        default=True, description="decode every lossless result with another library and compare"
+    )
+
+
+class Retry(Section):
+    """When a failed task is tried again: first_delay_s * factor^n, at most maximum_delay_s."""
+
+    attempts: Annotated[int, Field(ge=1)] = 8
+    first_delay_s: Seconds = 5
+    factor: Annotated[float, Field(ge=1)] = 3
+    maximum_delay_s: Seconds = 3600
+    jitter: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.2, description="each delay is lengthened by up to this share of itself"
+    )
+
+
+class Destination(Section):
+    """A storage SCP that scripts forward to, by the name of its table."""
+
+    aet: AeTitle
+    host: str
+    port: Port
+    calling_aet: AeTitle | None = Field(default=None, description="default: dicom.aet")
+    associations: Annotated[int, Field(ge=1, le=32)] = 1
+    linger_s: Annotated[float, Field(ge=0)] = Field(
+        default=2, description="keep an association open for so long after the last instance"
+    )
+    connect_timeout_s: Seconds = 10
+    acse_timeout_s: Seconds = 30
+    dimse_timeout_s: Seconds = 60
+    syntaxes: tuple[str, ...] = Field(
+        default=("*",),
+        description="what may be sent to it, best first; * stands for the syntax as stored",
+    )
+
+
+class Http(Section):
+    """Health and metrics."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: ListeningPort = 8042
+
+
+class Log(Section):
+    """One line per outcome, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "human", "json"] = Field(
+        default="auto", description="auto: human on a terminal, json otherwise"
+    )
+
+
+class Configuration(Section):
+    """The whole of gateway.toml."""
+
+    dicom: Dicom = Dicom()
+    store: Store = Store()
+    scripts: Scripts = Scripts()
+    codecs: Codecs = Codecs()
+    retry: Retry = Retry()
+    http: Http = Http()
+    log: Log = Log()
+    destinations: dict[str, Destination] = {}

@@ -1,0 +1,1 @@
+"""The standard's knowledge, without sockets, threads or a database."""

@@ -1,0 +1,211 @@
+"""The error tree: each type answers what its catcher has to decide.
+
+`kind` is the short name that logs, metrics and `gateway queue list` show. For the errors of a task,
+`retryable` says whether trying again can help, and `blames_peer` whether the destination as a whole
+is in trouble (then no single instance is charged with an attempt).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class GatewayError(Exception):
+    """Anything that the gateway itself reports as wrong."""
+
+    kind = "gateway"
+    retryable = False
+    blames_peer = False
+
+
+# --- configuration and scripts, as the administrator wrote them ---------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with what the administrator wrote.
+
+    where: a configuration key (`dicom.port`) or a place in a script (`route.lua:7`).
+    problem: what is wrong. remedy: what would be right, or "".
+    """
+
+    where: str
+    problem: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+class ConfigurationInvalid(GatewayError):
+    """The configuration cannot be used; `faults` lists all that is wrong with it."""
+
+    kind = "configuration"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+class DataFolderInUse(GatewayError):
+    """Another gateway process holds the data folder."""
+
+    kind = "data-folder-in-use"
+
+
+class ScriptError(GatewayError):
+    """A script could not be loaded, or a callback did not come to its end.
+
+    The message begins with `file:line:` where Lua told us; `traceback` holds the Lua stack.
+    """
+
+    kind = "script-error"
+
+    def __init__(self, message: str, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+class ScriptSyntaxError(ScriptError):
+    """The file is not Lua, or its header is not understood."""
+
+    kind = "script-syntax"
+
+
+class ScriptTimedOut(ScriptError):
+    """The callback ran longer than its limit."""
+
+    kind = "script-timeout"
+
+
+class ScriptOutOfMemory(ScriptError):
+    """The callback asked for more memory than its limit."""
+
+    kind = "script-memory"
+
+
+# --- keeping -----------------------------------------------------------------------------------
+
+
+class StoreError(GatewayError):
+    """An instance could not be kept. The sender is told, and still has it."""
+
+    kind = "store"
+
+
+class StorageFull(StoreError):
+    """No room is left on the device."""
+
+    kind = "storage-full"
+
+
+class InstanceUnreadable(StoreError):
+    """The data set cannot be parsed, or lacks an identifier that PS3.3 C.12.1 requires."""
+
+    kind = "instance-unreadable"
+
+
+class DuplicateRefused(StoreError):
+    """The SOP Instance UID is known with other content, and `duplicates = "reject"`."""
+
+    kind = "duplicate-refused"
+
+
+class NotFound(GatewayError):
+    """No such instance, task or parked event."""
+
+    kind = "not-found"
+
+
+# --- transcoding ---------------------------------------------------------------------------------
+
+
+class TranscodeError(GatewayError):
+    """An instance could not be transcoded. The source file is untouched."""
+
+    kind = "transcode"
+
+
+class TranscodeUnsupported(TranscodeError):
+    """This image cannot be put into that transfer syntax; known before anything is touched."""
+
+    kind = "transcode-unsupported"
+
+
+class CodecFailed(TranscodeError):
+    """The codec said no: a damaged bit stream, or values the target cannot hold."""
+
+    kind = "codec-failed"
+
+
+class VerificationFailed(TranscodeError):
+    """A result called lossless did not decode, by another library, to the same samples."""
+
+    kind = "verification-failed"
+
+
+class CodecProcessDied(TranscodeError):
+    """The codec process crashed, or was killed for its memory or CPU time."""
+
+    kind = "codec-process-died"
+
+
+class CodecTimedOut(TranscodeError):
+    """The codec process did not end within its time limit and was killed."""
+
+    kind = "codec-timeout"
+
+
+# --- forwarding ----------------------------------------------------------------------------------
+
+
+class RemoteError(GatewayError):
+    """A destination did not take an instance."""
+
+    kind = "remote"
+
+
+class RemoteUnreachable(RemoteError):
+    """No TCP connection, no answer in time, or the connection broke."""
+
+    kind = "remote-unreachable"
+    retryable = True
+    blames_peer = True
+
+
+class AssociationRejected(RemoteError):
+    """The peer answered A-ASSOCIATE-RJ, or accepted no presentation context at all.
+
+    Standard: PS3.8 9.3.4.
+    """
+
+    kind = "association-rejected"
+    retryable = True
+    blames_peer = True
+
+
+class RemoteRefused(RemoteError):
+    """The peer answered C-STORE with a failure status. Standard: PS3.4 B.2.3."""
+
+    kind = "remote-refused"
+
+    def __init__(self, called_aet: str, dimse_status: int, comment: str = "") -> None:
+        super().__init__(
+            f"{called_aet} refused the instance with status 0x{dimse_status:04X}"
+            + (f": {comment}" if comment else "")
+        )
+        self.dimse_status = dimse_status
+        # 0xA9xx (data set does not match SOP class) and 0xCxxx (cannot understand) speak of this
+        # very object, but archives use them for passing trouble as well: try again, then park.
+        self.retryable = True
+
+
+class NoAcceptableSyntax(RemoteError):
+    """The peer accepts no transfer syntax in which this instance exists or can be produced."""
+
+    kind = "no-acceptable-syntax"
+
+
+class UnknownDestination(RemoteError):
+    """The configuration names no such destination."""
+
+    kind = "unknown-destination"

@@ -1,0 +1,231 @@
+"""What the rooms hand to each other: frozen data, no behaviour beyond what the data itself says.
+
+An *instance* is one DICOM SOP Instance. It has one or more *versions*: immutable files. What was
+received is a version; a transcoded result is another. An *event* says that something happened to
+a version. A *lane* (one script) answers an event with a *plan*: *steps*, which become *tasks*.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class OriginKind(StrEnum):
+    """Where an instance came from; the values are Orthanc's `RequestOrigin`."""
+
+    DICOM = "DicomProtocol"
+    REST = "RestApi"
+    LUA = "Lua"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who handed us an instance, and how."""
+
+    kind: OriginKind
+    calling_aet: str = ""
+    called_aet: str = ""
+    remote_ip: str = ""
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """The UIDs that place an instance (PS3.3 C.7.1, C.7.2, C.7.3, C.12.1).
+
+    `instance_id` is Orthanc's public identifier: the SHA-1 of
+    `PatientID|StudyInstanceUID|SeriesInstanceUID|SOPInstanceUID` in five groups of eight digits.
+    """
+
+    instance_id: str
+    patient_id: str
+    study_instance_uid: str
+    series_instance_uid: str
+    sop_instance_uid: str
+    sop_class_uid: str
+
+
+class VersionState(StrEnum):
+    """Why a file is on disk."""
+
+    CURRENT = "current"  # what the instance's id names
+    KEPT = "kept"  # other content under the same id, by duplicates = "keep"
+    DERIVED = "derived"  # made by a task, for the tasks after it
+    SUPERSEDED = "superseded"  # replaced; goes when no event and no task needs it
+    DELETED = "deleted"  # a script deleted it; goes when no event and no task needs it
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One immutable Part 10 file of one instance."""
+
+    version_id: int
+    instance_id: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    storage_key: str
+    size_bytes: int
+    state: VersionState
+
+
+class EventKind(StrEnum):
+    """What happened; the values name the Lua callback that is called."""
+
+    STORED_INSTANCE = "OnStoredInstance"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the outbox, as a lane sees it."""
+
+    event_id: int
+    kind: EventKind
+    version: Version
+    origin: Origin
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Action(StrEnum):
+    """What a task does."""
+
+    TRANSCODE = "transcode"
+    FORWARD = "forward"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One primitive that a script called; carried out after its callback has returned.
+
+    number: 1-based place in the plan. subject: the instance id it works on, as the script gave it,
+    or "" when it works on the result of step `result_of`. destination: for FORWARD, else "".
+    parameters: the action's own options, JSON values only. line: `file:line` of the call.
+    """
+
+    number: int
+    action: Action
+    subject: str = ""
+    result_of: int | None = None
+    destination: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodeOptions:
+    """How to transcode; what a script or a destination may ask for beyond the target syntax.
+
+    verify: decode a lossless result with another library and compare before it may be used.
+    """
+
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TranscodeReport:
+    """What a transcoding did. Seconds are CPU or wall time inside the codec process.
+
+    changed is False when the file already had the target syntax and was copied byte for byte.
+    verified_by: the library that decoded the result and found the same samples, "" if none had to.
+    """
+
+    source_syntax_uid: str
+    target_syntax_uid: str
+    sop_instance_uid: str
+    source_bytes: int
+    target_bytes: int
+    codec_seconds: float
+    verified_by: str
+    changed: bool
+
+
+class TaskState(StrEnum):
+    """Where a task is. Only DONE and DROPPED are ends; a PARKED task waits for a person."""
+
+    BLOCKED = "blocked"  # a task it needs is not done
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    PARKED = "parked"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task as planned: its step, the version it works on, and the step numbers it needs done.
+
+    version_id is None while the version is still to be made by step `step.result_of`.
+    """
+
+    step: Step
+    version_id: int | None
+    needs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task as claimed by a worker, with the version it works on."""
+
+    task_id: int
+    lane: str
+    event_id: int
+    action: Action
+    version: Version
+    destination: str
+    parameters: Mapping[str, Any]
+    attempts: int
+    line: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task as `gateway queue list` shows it: also while its version does not exist yet."""
+
+    task_id: int
+    state: TaskState
+    action: Action
+    lane: str
+    event_id: int
+    instance_id: str
+    destination: str
+    attempts: int
+    run_at: datetime | None
+    error_kind: str
+    error: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedEvent:
+    """An event whose callback failed in one lane: nothing it planned was done."""
+
+    lane: str
+    event_id: int
+    instance_id: str
+    error_kind: str
+    error: str
+    traceback: str
+    script_version: str
+    parked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """A script as `gateway scripts` shows it.
+
+    script_version: the first twelve hex digits of the SHA-256 of the sources that run, "" when the
+    script has never loaded. fault: why the file on disk is not what runs, "" when it is.
+    """
+
+    lane: str
+    script_version: str
+    callbacks: tuple[str, ...]
+    events_handled: int
+    events_failed: int
+    events_waiting: int
+    last_error: str
+    fault: str
+    active: bool

@@ -1,0 +1,98 @@
+"""The seams: what a room needs of another room, each with a second implementation or a fake."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from gateway.model import (
+    Event,
+    Origin,
+    ParkedEvent,
+    Step,
+    TranscodeOptions,
+    TranscodeReport,
+    Version,
+)
+
+
+class Clock(Protocol):
+    """Wall-clock time, so that tests need not wait."""
+
+    def now(self) -> datetime:
+        """The present moment, timezone-aware UTC."""
+
+
+class Arrival(Protocol):
+    """One instance on its way in: the encoded data set is written as it comes, then kept.
+
+    `with ingest.begin(...) as arrival: arrival.write(...); arrival.keep()`. Leaving the block
+    without keep() forgets what was written.
+    """
+
+    def __enter__(self) -> "Arrival": ...
+    def __exit__(self, *exc_info: object) -> None: ...
+
+    def write(self, fragment: bytes | memoryview) -> None:
+        """Append to the data set. Raises StorageFull."""
+
+    def keep(self) -> str:
+        """Make it survive a power cut, with its event; answer the instance id.
+
+        Raises InstanceUnreadable, DuplicateRefused, StorageFull, StoreError: nothing is kept then.
+        """
+
+
+class Ingest(Protocol):
+    """The way into the store, whatever the protocol."""
+
+    def begin(
+        self,
+        *,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        origin: Origin,
+    ) -> Arrival:
+        """Begin to receive a data set encoded in `transfer_syntax_uid`, without preamble or meta.
+
+        Raises StorageFull.
+        """
+
+
+class EventQueue(Protocol):
+    """The outbox as one lane sees it. A lane is named after its script file."""
+
+    def pending(self, lane: str, limit: int) -> Sequence[Event]:
+        """Events that the lane has not handled yet, oldest first; replays before them.
+
+        Events that the caller has in hand are answered again: the caller knows which those are.
+        """
+
+    def settle(self, lane: str, event: Event, steps: Sequence[Step]) -> None:
+        """The callback returned: commit its plan's tasks and the lane's cursor, in one transaction.
+
+        Raises UnknownDestination, NotFound (a step names an instance that does not exist).
+        """
+
+    def park(self, parked: ParkedEvent) -> None:
+        """The callback failed: keep the event visible, and let the lane go on."""
+
+    def wait(self, lane: str, timeout_s: float) -> None:
+        """Return when there may be something new for the lane, or after `timeout_s`."""
+
+
+class Tags(Protocol):
+    """What a callback is told about an instance."""
+
+    def of(self, version: Version) -> Mapping[str, object]:
+        """Keyword -> string, or a list of such mappings for a sequence. No pixel data."""
+
+
+class Codecs(Protocol):
+    """Transcoding, done elsewhere: files in, files out."""
+
+    def transcode(
+        self, source: Path, target: Path, transfer_syntax_uid: str, options: TranscodeOptions
+    ) -> TranscodeReport:
+        """Write `source` to `target` in another transfer syntax. Raises TranscodeError."""
