@@ -61,7 +61,26 @@ class Ingest(Protocol):
 
 
 class EventQueue(Protocol):
-    """The outbox as one lane sees it. A lane is named after its script file."""
+    """The outbox as one lane sees it. A lane is named after its script file.
+
+    May be called from several threads, also for one lane. Numbers of events handled and failed and
+    the last error are the queue's own: it sees every settle() and park().
+    """
+
+    def opened(self, lane: str) -> None:
+        """The lane's script is there, at start or because the file appeared.
+
+        A lane never seen before begins with the events after this moment; one that was closed, or
+        that a restart interrupted, goes on where it was.
+        """
+
+    def closed(self, lane: str) -> None:
+        """The lane's script file was removed (not: the gateway stops). Its place is kept."""
+
+    def status(
+        self, lane: str, *, script_version: str, callbacks: Sequence[str], fault: str
+    ) -> None:
+        """What runs in the lane from now on: the fields of LaneStatus that only the lane knows."""
 
     def pending(self, lane: str, limit: int) -> Sequence[Event]:
         """Events that the lane has not handled yet, oldest first; replays before them.
