@@ -3,21 +3,23 @@
 docs/configuration.md describes each of them; a test fails when one is missing there.
 """
 
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
-AeTitle = Annotated[
-    str,
-    # PS3.5 6.2, VR AE: up to 16 characters of the default repertoire, no backslash, not blank.
-    StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x5b\x5d-\x7e]{1,16}$"),
-]
-Port = Annotated[int, Field(ge=1, le=65535)]
-ListeningPort = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
-Network = IPv4Network | IPv6Network
+from gateway.config.values import (
+    AeTitle,
+    DestinationName,
+    Host,
+    ListeningPort,
+    Network,
+    Port,
+    Seconds,
+    SecondsOrZero,
+    SyntaxLadder,
+    SyntaxPattern,
+)
 
 
 class Section(BaseModel):
@@ -40,7 +42,7 @@ class Syntaxes(Section):
     jpip: bool = True
     mpeg2: bool = True
     rle: bool = True
-    accept: tuple[str, ...] = Field(
+    accept: tuple[SyntaxPattern, ...] = Field(
         default=("*",), description="UIDs, keywords or short names, with * and ? as wildcards"
     )
 
@@ -62,7 +64,7 @@ class Dicom(Section):
     """The receiver: our C-STORE and C-ECHO SCP."""
 
     aet: AeTitle = "GATEWAY"
-    host: str = "0.0.0.0"
+    host: Host = "0.0.0.0"
     port: ListeningPort = 11112
     check_called_aet: bool = False
     allow_unknown_callers: bool = Field(
@@ -122,7 +124,7 @@ class Retry(Section):
 
     attempts: Annotated[int, Field(ge=1)] = 8
     first_delay_s: Seconds = 5
-    factor: Annotated[float, Field(ge=1)] = 3
+    factor: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = 3
     maximum_delay_s: Seconds = 3600
     jitter: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.2, description="each delay is lengthened by up to this share of itself"
@@ -133,17 +135,17 @@ class Destination(Section):
     """A storage SCP that scripts forward to, by the name of its table."""
 
     aet: AeTitle
-    host: str
+    host: Host
     port: Port
     calling_aet: AeTitle | None = Field(default=None, description="default: dicom.aet")
     associations: Annotated[int, Field(ge=1, le=32)] = 1
-    linger_s: Annotated[float, Field(ge=0)] = Field(
+    linger_s: SecondsOrZero = Field(
         default=2, description="keep an association open for so long after the last instance"
     )
     connect_timeout_s: Seconds = 10
     acse_timeout_s: Seconds = 30
     dimse_timeout_s: Seconds = 60
-    syntaxes: tuple[str, ...] = Field(
+    syntaxes: SyntaxLadder = Field(
         default=("*",),
         description="what may be sent to it, best first; * stands for the syntax as stored",
     )
@@ -153,7 +155,7 @@ class Http(Section):
     """Health and metrics."""
 
     enabled: bool = True
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: ListeningPort = 8042
 
 
@@ -176,4 +178,4 @@ class Configuration(Section):
     retry: Retry = Retry()
     http: Http = Http()
     log: Log = Log()
-    destinations: dict[str, Destination] = {}
+    destinations: dict[DestinationName, Destination] = {}

@@ -1,0 +1,100 @@
+"""What can be known about a configuration on this machine without starting the gateway."""
+
+import errno
+import os
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.config.models import Configuration
+from gateway.errors import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class MachineReport:
+    """faults: `gateway run` would not work. notes: worth knowing, nothing is wrong for sure."""
+
+    faults: tuple[Fault, ...]
+    notes: tuple[Fault, ...]
+
+
+def examine(configuration: Configuration) -> MachineReport:
+    """Look at folders, free space and ports. Nothing is created, nothing stays open."""
+    faults = [
+        *_data_folder_faults(configuration),
+        *_scripts_folder_faults(configuration.scripts.folder),
+    ]
+    notes = _scripts_folder_notes(configuration.scripts.folder)
+    for key, host, port in _listeners(configuration):
+        problem = _listening_problem(host, port)
+        if problem and problem.errno == errno.EADDRINUSE:
+            # Mostly a configuration is checked beside a gateway that runs already.
+            notes.append(Fault(key, f"{host}:{port} is in use", "by the gateway, if it runs now"))
+        elif problem:
+            faults.append(Fault(key, f"cannot listen on {host}:{port}: {problem.strerror}"))
+    return MachineReport(tuple(faults), tuple(notes))
+
+
+def _data_folder_faults(configuration: Configuration) -> list[Fault]:
+    key, folder = "store.folder", configuration.store.folder
+    existing = _nearest_existing(folder)
+    if not existing.is_dir():
+        return [Fault(key, f"{existing} is not a folder")]
+    if not os.access(existing, os.W_OK | os.X_OK):
+        verb = "written" if existing == folder else "created"
+        return [Fault(key, f"{folder} cannot be {verb}", f"allow this user to write {existing}")]
+    free_mb = shutil.disk_usage(existing).free >> 20
+    if free_mb < configuration.store.minimum_free_mb:
+        return [
+            Fault(
+                "store.minimum_free_mb",
+                f"only {free_mb} MB are free in {existing}, less than"
+                f" {configuration.store.minimum_free_mb}: every C-STORE would be refused",
+                "make room, or lower the limit",
+            )
+        ]
+    return []
+
+
+def _nearest_existing(folder: Path) -> Path:
+    """The folder itself, or the one in which it would have to be created."""
+    absolute = folder.absolute()
+    return next(place for place in (absolute, *absolute.parents) if place.exists())
+
+
+def _scripts_folder_faults(folder: Path) -> list[Fault]:
+    if not folder.exists():
+        return []
+    if not folder.is_dir():
+        return [Fault("scripts.folder", f"{folder} is not a folder")]
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return [Fault("scripts.folder", f"{folder} cannot be read", "allow this user to read it")]
+    return []
+
+
+def _scripts_folder_notes(folder: Path) -> list[Fault]:
+    if folder.exists():
+        return []
+    return [Fault("scripts.folder", f"{folder} does not exist", "no script runs until it does")]
+
+
+def _listeners(configuration: Configuration) -> list[tuple[str, str, int]]:
+    listeners = [("dicom.port", configuration.dicom.host, configuration.dicom.port)]
+    if configuration.http.enabled:
+        listeners.append(("http.port", configuration.http.host, configuration.http.port))
+    return listeners
+
+
+def _listening_problem(host: str, port: int) -> OSError | None:
+    """Why one cannot listen there, or None. The socket is closed again at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as exc:
+        return exc
+    return None

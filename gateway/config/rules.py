@@ -1,0 +1,107 @@
+"""What keys must not say together although each is right by itself."""
+
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+
+from gateway.config.models import Configuration
+from gateway.config.schema import Place
+from gateway.dicom import syntaxes
+from gateway.errors import Fault
+
+_ANY_ADDRESS = {"0.0.0.0", "::"}
+
+
+def contradictions(configuration: Configuration, name_of: Callable[[Place], str]) -> list[Fault]:
+    """Every contradiction; `name_of` says what the administrator calls a place."""
+    rules = (
+        _nobody_may_call,
+        _no_syntax_accepted,
+        _one_port_twice,
+        _delays_upside_down,
+        _alike_destinations,
+        _loops,
+    )
+    return [
+        Fault(name_of(place), problem, remedy)
+        for rule in rules
+        for place, problem, remedy in rule(configuration)
+    ]
+
+
+Findings = Iterator[tuple[Place, str, str]]
+
+
+def _nobody_may_call(configuration: Configuration) -> Findings:
+    dicom = configuration.dicom
+    if not dicom.allow_unknown_callers and not dicom.callers:
+        yield (
+            ("dicom", "allow_unknown_callers"),
+            "is false, and no caller is listed: nobody could send anything",
+            "list who may call under [[dicom.callers]]",
+        )
+
+
+def _no_syntax_accepted(configuration: Configuration) -> Findings:
+    switches = configuration.dicom.syntaxes
+    named = syntaxes.matching(switches.accept)
+    if not any(getattr(switches, syntax.family, True) for syntax in named):
+        yield (
+            ("dicom", "syntaxes", "accept"),
+            "leaves no transfer syntax to accept",
+            "add ImplicitVRLittleEndian, or turn the switch of a listed syntax on",
+        )
+
+
+def _one_port_twice(configuration: Configuration) -> Findings:
+    dicom, http = configuration.dicom, configuration.http
+    hosts = {dicom.host, http.host}
+    if http.enabled and http.port == dicom.port != 0 and (len(hosts) == 1 or hosts & _ANY_ADDRESS):
+        yield ("http", "port"), f"{http.port} is dicom.port as well", "give each its own port"
+
+
+def _delays_upside_down(configuration: Configuration) -> Findings:
+    retry = configuration.retry
+    if retry.maximum_delay_s < retry.first_delay_s:
+        yield (
+            ("retry", "maximum_delay_s"),
+            f"{retry.maximum_delay_s:g} is less than retry.first_delay_s, {retry.first_delay_s:g}",
+            "the maximum must not be less than the first delay",
+        )
+
+
+def _alike_destinations(configuration: Configuration) -> Findings:
+    seen: dict[str, str] = {}
+    for name in configuration.destinations:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            yield (
+                ("destinations", name),
+                f"differs from destination {other!r} only by upper and lower case",
+                "one of them needs another name",
+            )
+
+
+def _loops(configuration: Configuration) -> Findings:
+    """A destination that is this gateway: a script that forwards to it would never end."""
+    dicom = configuration.dicom
+    for name, destination in configuration.destinations.items():
+        if destination.port == dicom.port and _reaches(destination.host, dicom.host):
+            yield (
+                ("destinations", name, "host"),
+                f"{destination.host}:{destination.port} is where this gateway listens itself",
+                "what is sent there would come back",
+            )
+
+
+def _reaches(host: str, listening_host: str) -> bool:
+    """True when `host` surely leads to a socket that listens on `listening_host`."""
+    if host == listening_host:
+        return True
+    return listening_host in _ANY_ADDRESS and (host == "localhost" or _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

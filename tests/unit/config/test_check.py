@@ -1,0 +1,83 @@
+"""What `gateway check` knows about the machine before anything is started."""
+
+import os
+import socket
+
+import pytest
+
+from gateway.config.check import examine
+from gateway.config.models import Configuration
+
+
+@pytest.fixture
+def configured(tmp_path):
+    """A configuration that is right on this machine, with some keys changed."""
+
+    def configured(**changes) -> Configuration:
+        (tmp_path / "scripts").mkdir(exist_ok=True)
+        sections = {
+            "dicom": {"host": "127.0.0.1", "port": 0},
+            "http": {"port": 0},
+            "store": {"folder": tmp_path / "data", "minimum_free_mb": 0},
+            "scripts": {"folder": tmp_path / "scripts"},
+        }
+        for section, keys in changes.items():
+            sections[section] |= keys
+        return Configuration.model_validate(sections)
+
+    return configured
+
+
+def test_a_data_folder_that_can_be_created_is_fine_and_is_not_created(configured, tmp_path):
+    report = examine(configured(store={"folder": tmp_path / "a" / "b"}))
+    assert (report.faults, report.notes) == ((), ())
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_data_folder_inside_a_file_is_a_fault(configured, tmp_path):
+    (tmp_path / "file").touch()
+    (fault,) = examine(configured(store={"folder": tmp_path / "file" / "data"})).faults
+    assert str(fault) == f"store.folder: {tmp_path / 'file'} is not a folder"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_data_folder_that_cannot_be_written_is_a_fault(configured, tmp_path):
+    (tmp_path / "closed").mkdir(mode=0o500)
+    (fault,) = examine(configured(store={"folder": tmp_path / "closed"})).faults
+    assert fault.where == "store.folder"
+
+
+def test_too_little_room_is_a_fault(configured):
+    (fault,) = examine(configured(store={"minimum_free_mb": 1 << 40})).faults
+    assert fault.where == "store.minimum_free_mb"
+    assert "every C-STORE would be refused" in fault.problem
+
+
+def test_a_scripts_folder_that_is_a_file_is_a_fault(configured, tmp_path):
+    (tmp_path / "file").touch()
+    (fault,) = examine(configured(scripts={"folder": tmp_path / "file"})).faults
+    assert fault.where == "scripts.folder"
+
+
+def test_a_missing_scripts_folder_is_a_note(configured, tmp_path):
+    report = examine(configured(scripts={"folder": tmp_path / "none"}))
+    assert report.faults == ()
+    assert [note.where for note in report.notes] == ["scripts.folder"]
+
+
+def test_a_port_in_use_is_a_note_because_the_gateway_may_run(configured):
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        report = examine(configured(dicom={"port": busy.getsockname()[1]}))
+    assert report.faults == ()
+    assert [note.where for note in report.notes] == ["dicom.port"]
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_that_is_not_of_this_machine_is_a_fault(configured, host):
+    (fault,) = examine(configured(dicom={"host": host})).faults
+    assert fault.where == "dicom.port"
+    assert host in fault.problem
+
+
+def test_http_is_not_looked_at_when_it_is_off(configured):
+    assert examine(configured(http={"host": "192.0.2.1", "enabled": False})).faults == ()
