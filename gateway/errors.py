@@ -52,6 +52,15 @@ class DataFolderInUse(GatewayError):
     kind = "data-folder-in-use"
 
 
+class CannotListen(GatewayError):
+    """A port of ours cannot be opened: it is taken, forbidden, or the address is not ours."""
+
+    kind = "cannot-listen"
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host}:{port}: {reason}")
+
+
 class ScriptError(GatewayError):
     """A script could not be loaded, or a callback did not come to its end.
 
@@ -102,6 +111,18 @@ class InstanceUnreadable(StoreError):
     """The data set cannot be parsed, or lacks an identifier that PS3.3 C.12.1 requires."""
 
     kind = "instance-unreadable"
+
+
+class InstanceMismatch(StoreError):
+    """The data set is not the SOP instance that the C-STORE request announced."""
+
+    kind = "instance-mismatch"
+
+
+class InstanceMismatch(StoreError):
+    """The data set is not of the SOP class, or not the instance, that its sender announced."""
+
+    kind = "instance-mismatch"
 
 
 class DuplicateRefused(StoreError):

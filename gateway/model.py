@@ -161,6 +161,7 @@ class NewTask:
     """
 
     step: Step
+    instance_id: str
     version_id: int | None
     needs: tuple[int, ...]
 

@@ -39,7 +39,8 @@ class Arrival(Protocol):
     def keep(self) -> str:
         """Make it survive a power cut, with its event; answer the instance id.
 
-        Raises InstanceUnreadable, DuplicateRefused, StorageFull, StoreError: nothing is kept then.
+        Raises InstanceUnreadable, InstanceMismatch, DuplicateRefused, StorageFull, StoreError:
+        nothing is kept then.
         """
 
 

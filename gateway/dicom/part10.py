@@ -37,16 +37,32 @@ class FileMeta:
     sop_instance_uid: str
     transfer_syntax_uid: str
     data_set_offset: int
+    calling_aet: str
+    called_aet: str
 
 
-def header(sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str) -> bytes:
-    """Preamble, prefix and file meta information (PS3.10 7.1), ready to put before a data set."""
+def header(
+    sop_class_uid: str,
+    sop_instance_uid: str,
+    transfer_syntax_uid: str,
+    *,
+    calling_aet: str = "",
+    called_aet: str = "",
+) -> bytes:
+    """Preamble, prefix and file meta information (PS3.10 7.1), ready to put before a data set.
+
+    The AE titles make a file tell who sent it, also when the index has to be made anew.
+    """
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class_uid)
     meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
     meta.TransferSyntaxUID = UID(transfer_syntax_uid)
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    if calling_aet:
+        meta.SendingApplicationEntityTitle = calling_aet
+    if called_aet:
+        meta.ReceivingApplicationEntityTitle = called_aet
     out = DicomBytesIO()
     out.write(b"\x00" * 128 + b"DICM")
     write_file_meta_info(out, meta)
@@ -63,6 +79,8 @@ def read_meta(path: Path) -> FileMeta:
             str(meta.TransferSyntaxUID),
             # 128 bytes of preamble, the prefix, the group length element, the group (PS3.10 7.1).
             128 + 4 + 12 + int(meta.FileMetaInformationGroupLength),
+            str(meta.get("SendingApplicationEntityTitle", "")),
+            str(meta.get("ReceivingApplicationEntityTitle", "")),
         )
     except Exception as exc:
         raise InstanceUnreadable(f"not a DICOM file: {exc}") from exc

@@ -1,0 +1,1 @@
+"""From a script's plan to work done: tasks, workers, retries, destinations."""

@@ -1,0 +1,65 @@
+"""The EventQueue port over the store's outbox: what lanes take events from and settle them with."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from gateway.model import Event, ParkedEvent, Step
+from gateway.routing.plan import plan_tasks
+from gateway.routing.signal import Signal
+from gateway.store.outbox import Outbox
+
+
+class LaneEvents:
+    """Implements the EventQueue port. `stored` is notified when events may have come."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        stored: Signal,
+        planned: Signal,
+        destinations: Callable[[], Collection[str]],
+    ) -> None:
+        self._outbox = outbox
+        self._stored = stored
+        self._planned = planned
+        self._destinations = destinations
+        self._seen: dict[str, int] = {}
+
+    def opened(self, lane: str) -> None:
+        """See the port."""
+        self._outbox.open_lane(lane)
+
+    def closed(self, lane: str) -> None:
+        """See the port."""
+        self._outbox.close_lane(lane)
+
+    def status(
+        self, lane: str, *, script_version: str, callbacks: Sequence[str], fault: str
+    ) -> None:
+        """See the port."""
+        self._outbox.describe_lane(
+            lane, script_version=script_version, callbacks=callbacks, fault=fault
+        )
+
+    def pending(self, lane: str, limit: int) -> Sequence[Event]:
+        """See the port."""
+        self._seen[lane] = self._stored.seen()
+        return self._outbox.pending(lane, limit)
+
+    def settle(self, lane: str, event: Event, steps: Sequence[Step]) -> None:
+        """See the port."""
+        destinations = self._destinations()
+        self._outbox.settle(
+            lane,
+            event.event_id,
+            lambda find_current: plan_tasks(steps, event, find_current, destinations),
+        )
+        if steps:
+            self._planned.notify()
+
+    def park(self, parked: ParkedEvent) -> None:
+        """See the port."""
+        self._outbox.park(parked)
+
+    def wait(self, lane: str, timeout_s: float) -> None:
+        """See the port."""
+        self._stored.wait(self._seen.get(lane, -1), timeout_s)

@@ -1,0 +1,28 @@
+"""Carrying out deletions, and removing what nobody needs any more."""
+
+import time
+
+from gateway.store.reclaim import Reclaimer
+from gateway.store.tasks import Tasks
+
+BATCH = 256
+HISTORY_S = 24 * 3600.0
+_FORGET_EVERY_S = 600.0
+
+
+class Housekeeping:
+    """One thread's work."""
+
+    def __init__(self, tasks: Tasks, reclaimer: Reclaimer) -> None:
+        self._tasks = tasks
+        self._reclaimer = reclaimer
+        self._forgot_at = 0.0
+
+    def work(self) -> bool:
+        """One round; False when there was nothing to do."""
+        deleted = self._tasks.run_deletions(BATCH)
+        reclaimed = self._reclaimer.reclaim(BATCH)
+        if time.monotonic() - self._forgot_at > _FORGET_EVERY_S:
+            self._tasks.forget_ended(HISTORY_S)
+            self._forgot_at = time.monotonic()
+        return bool(deleted or reclaimed)

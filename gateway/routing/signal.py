@@ -1,0 +1,27 @@
+"""Waking those who wait for work, in this process."""
+
+import threading
+
+
+class Signal:
+    """Wakes every waiter that has not seen the latest notify()."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+
+    def notify(self) -> None:
+        """There may be something new."""
+        with self._condition:
+            self._count += 1
+            self._condition.notify_all()
+
+    def seen(self) -> int:
+        """Take this before looking for work, and give it to wait(): nothing is missed between."""
+        with self._condition:
+            return self._count
+
+    def wait(self, seen: int, timeout_s: float) -> None:
+        """Return when something was notified after `seen`, or after the time-out."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._count != seen, timeout_s)

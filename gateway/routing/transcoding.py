@@ -1,0 +1,108 @@
+"""The work of TRANSCODE tasks: a codec process makes the file, the store enters it."""
+
+from gateway.config.models import Codecs as CodecSettings
+from gateway.dicom import syntaxes
+from gateway.errors import GatewayError, TranscodeError
+from gateway.logs import logger
+from gateway.metrics import Metrics
+from gateway.model import Action, Task, TranscodeOptions, TranscodeReport, Version
+from gateway.ports import Codecs
+from gateway.routing.signal import Signal
+from gateway.store.files import DERIVED, FileStorage, StagedFile
+from gateway.store.instances import NewVersion
+from gateway.store.tasks import Tasks
+
+log = logger("transcode")
+
+
+class Transcoding:
+    """Takes a file from one syntax to another, for tasks and for destinations that need it."""
+
+    def __init__(
+        self, storage: FileStorage, codecs: Codecs, settings: CodecSettings, metrics: Metrics
+    ) -> None:
+        self._storage = storage
+        self._codecs = codecs
+        self._verify = settings.verify
+        self._metrics = metrics
+
+    def make(
+        self, version: Version, syntax_uid: str, *, verify: bool | None = None
+    ) -> tuple[StagedFile, TranscodeReport]:
+        """A staged, synced file of the version in that syntax. Raises TranscodeError."""
+        staged = self._storage.stage(DERIVED)
+        options = TranscodeOptions(verify=self._verify if verify is None else verify)
+        try:
+            report = self._codecs.transcode(
+                self._storage.path(version.storage_key), staged.path, syntax_uid, options
+            )
+        except GatewayError:
+            staged.discard()
+            raise
+        self._metrics.codec_seconds.labels(syntax=syntaxes.label(syntax_uid)).inc(
+            report.codec_seconds
+        )
+        log.info(
+            "instance transcoded",
+            instance=version.instance_id,
+            syntax_before=syntaxes.label(report.source_syntax_uid),
+            syntax_after=syntaxes.label(report.target_syntax_uid),
+            bytes_before=report.source_bytes,
+            bytes_after=report.target_bytes,
+            verified_by=report.verified_by,
+            ms=round(report.codec_seconds * 1000, 1),
+        )
+        return staged, report
+
+
+class TranscodeWorker:
+    """Carries out one TRANSCODE task after the other."""
+
+    def __init__(
+        self, tasks: Tasks, transcoding: Transcoding, freed: Signal, metrics: Metrics
+    ) -> None:
+        self._tasks = tasks
+        self._transcoding = transcoding
+        self._freed = freed
+        self._metrics = metrics
+
+    def work(self) -> bool:
+        """Carry out one task; False when none is due."""
+        claimed = self._tasks.claim(Action.TRANSCODE, 1)
+        for task in claimed:
+            self._carry_out(task)
+        if claimed:
+            self._freed.notify()
+        return bool(claimed)
+
+    def _carry_out(self, task: Task) -> None:
+        options = task.parameters
+        try:
+            staged, report = self._transcoding.make(
+                task.version, options["syntax"], verify=options.get("verify")
+            )
+        except TranscodeError as error:
+            self._failed(task, error)
+            return
+        if not report.changed:  # it has that syntax already: go on with the version as it is
+            staged.discard()
+            self._tasks.done(task).result()
+            return
+        new = NewVersion(staged.key, report.target_syntax_uid, report.target_bytes)
+        self._tasks.derived(task, staged, new, replace=options.get("replace", False)).result()
+
+    def _failed(self, task: Task, error: TranscodeError) -> None:
+        keep = task.parameters.get("on_failure") == "keep"
+        self._metrics.errors.labels(kind=error.kind).inc()
+        log.warning(
+            "transcoding failed, going on with the original" if keep else "task parked",
+            task=task.task_id,
+            instance=task.version.instance_id,
+            kind=error.kind,
+            reason=str(error),
+            script=task.line,
+        )
+        if keep:
+            self._tasks.done(task).result()
+        else:
+            self._tasks.park(task, error).result()

@@ -1,0 +1,57 @@
+"""The index database: connections that are safe to acknowledge on, and its migrations."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+# How long a writer waits for another process (`gateway queue retry`) to end its transaction.
+BUSY_TIMEOUT_MS = 10_000
+
+
+def open_database(path: Path) -> Engine:
+    """An engine for the SQLite file at `path`, made if it does not exist, migrated to the newest.
+
+    A commit on it survives a power cut (WAL with synchronous=FULL). Write through `writing()`;
+    `Engine.connect()` reads a snapshot and waits for nobody.
+    """
+    engine = create_engine(f"sqlite:///{path}", pool_size=64, max_overflow=-1)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    migrate(engine)
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to the newest revision."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def writing(engine: Engine) -> AbstractContextManager[Connection]:
+    """A transaction that holds the write lock from its start; committed at the block's end."""
+    return engine.execution_options(gateway_writes=True).begin()
+
+
+def _prepare(dbapi_connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling begins too late and commits too early: ours instead.
+    dbapi_connection.isolation_level = None
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
+        dbapi_connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("gateway_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,138 @@
+"""File storage: immutable files under keys that we make, never under a name from the wire.
+
+A key begins with a letter for what it holds and twelve hex digits of its time, in milliseconds. The
+two levels of folders are cut from the time: files that arrive together share a folder, so that
+one sync of the folder serves many of them, and old folders empty out as a whole.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from gateway.errors import StorageFull, StoreError
+
+RECEIVED = "r"
+DERIVED = "d"
+_SUFFIX = ".dcm"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def device_errors() -> Iterator[None]:
+    """Turn what the operating system says of the device into the store's own errors."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise StorageFull(f"no room on the storage device: {exc.strerror}") from exc
+        raise StoreError(f"the storage device failed: {exc}") from exc
+
+
+class StagedFile:
+    """A file that is being written; it has a place in the storage only once it is published."""
+
+    def __init__(self, key: str, path: Path) -> None:
+        self.key = key
+        self.path = path
+
+    def create(self) -> BinaryIO:
+        """Open it for writing and reading. Raises StorageFull, StoreError."""
+        with device_errors():
+            return self.path.open("w+b", buffering=1 << 18)
+
+    def discard(self) -> None:
+        """Forget it."""
+        self.path.unlink(missing_ok=True)
+
+
+class FileStorage:
+    """All files of one gateway below one folder of one file system."""
+
+    def __init__(self, folder: Path) -> None:
+        self._incoming = folder / "incoming"
+        self._files = folder / "files"
+        for made in (self._incoming, self._files):
+            made.mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder)
+
+    def stage(self, kind: str) -> StagedFile:
+        """A new staged file. kind: RECEIVED or DERIVED."""
+        key = f"{kind}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+        return StagedFile(key, self._incoming / (key + _SUFFIX))
+
+    def path(self, key: str) -> Path:
+        """Where the published file with this key is."""
+        return self._files / key[1:7] / key[7:9] / (key + _SUFFIX)
+
+    def publish(self, staged: Iterable[StagedFile]) -> None:
+        """Move staged, synced files to their places and sync each folder once.
+
+        Raises StorageFull, StoreError; then some may have been moved: publish() again finds them
+        where they belong.
+        """
+        with device_errors():
+            folders = set()
+            for file in staged:
+                target = self.path(file.key)
+                if target.parent not in folders:
+                    self._make_folder(target.parent)
+                    folders.add(target.parent)
+                with suppress(FileNotFoundError):  # moved by an earlier, failed call
+                    file.path.rename(target)
+            for folder in folders:
+                _sync_folder(folder)
+
+    def remove(self, key: str) -> None:
+        """Remove a published file. No error if it is gone."""
+        path = self.path(key)
+        path.unlink(missing_ok=True)
+        for folder in (path.parent, path.parent.parent):
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # not empty, or somebody else removed it
+
+    def keys(self) -> Iterator[str]:
+        """The keys of all published files."""
+        for path in self._files.glob(f"*/*/*{_SUFFIX}"):
+            yield path.name.removesuffix(_SUFFIX)
+
+    def clear_staged(self) -> int:
+        """Remove what a crash left half-written; answer how many files that were."""
+        left = list(self._incoming.iterdir())
+        for path in left:
+            path.unlink()
+        return len(left)
+
+    def free_bytes(self) -> int:
+        """Room on the device for us."""
+        return shutil.disk_usage(self._files).free
+
+    def _make_folder(self, folder: Path) -> None:
+        # A folder that could vanish with a power cut takes its files along: sync its parents too.
+        if folder.is_dir():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder.parent)
+        _sync_folder(self._files)
+
+
+def sync_file(file: BinaryIO) -> None:
+    """Bring the contents to the device. Raises StorageFull, StoreError."""
+    with device_errors():
+        file.flush()
+        os.fdatasync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,163 @@
+"""The way in: a data set is written as it comes, checked, synced and committed, then answered."""
+
+import hashlib
+import time
+from collections.abc import Callable
+
+from gateway.dicom import part10
+from gateway.errors import InstanceMismatch, StorageFull, StoreError
+from gateway.logs import logger
+from gateway.metrics import Metrics
+from gateway.model import Identifiers, Origin
+from gateway.store.committer import Committer
+from gateway.store.files import RECEIVED, FileStorage, device_errors, sync_file
+from gateway.store.instances import Arrived, DuplicatePolicy, NewVersion, Outcome, add_arrival
+
+log = logger("store")
+_FREE_SPACE_MAXIMUM_AGE_S = 1.0
+
+
+class StoreIngest:
+    """Implements the Ingest port. on_stored is called after each commit that made an event."""
+
+    def __init__(
+        self,
+        storage: FileStorage,
+        committer: Committer,
+        *,
+        duplicates: DuplicatePolicy,
+        minimum_free_bytes: int,
+        metrics: Metrics,
+        on_stored: Callable[[], None],
+    ) -> None:
+        self._storage = storage
+        self._committer = committer
+        self._duplicates = duplicates
+        self._minimum_free_bytes = minimum_free_bytes
+        self._metrics = metrics
+        self._on_stored = on_stored
+        self._free_bytes = 0
+        self._free_bytes_known_at = 0.0
+
+    def begin(
+        self,
+        *,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        origin: Origin,
+    ) -> "StoreArrival":
+        """See the port. Raises StorageFull, StoreError."""
+        self._check_room()
+        return StoreArrival(self, sop_class_uid, sop_instance_uid, transfer_syntax_uid, origin)
+
+    def _check_room(self) -> None:
+        if time.monotonic() - self._free_bytes_known_at > _FREE_SPACE_MAXIMUM_AGE_S:
+            self._free_bytes = self._storage.free_bytes()
+            self._free_bytes_known_at = time.monotonic()
+        if self._free_bytes < self._minimum_free_bytes:
+            raise StorageFull(
+                f"{self._free_bytes >> 20} MB are free, store.minimum_free_mb asks for "
+                f"{self._minimum_free_bytes >> 20}"
+            )
+
+
+class StoreArrival:
+    """One data set on its way into the store; implements the Arrival port."""
+
+    def __init__(
+        self,
+        ingest: StoreIngest,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        origin: Origin,
+    ) -> None:
+        self._ingest = ingest
+        self._sop_class_uid = sop_class_uid
+        self._sop_instance_uid = sop_instance_uid
+        self._syntax_uid = transfer_syntax_uid
+        self._origin = origin
+        self._started = time.monotonic()
+        self._digest = hashlib.sha256()
+        self._staged = ingest._storage.stage(RECEIVED)
+        self._file = self._staged.create()
+        try:
+            with device_errors():
+                self._file.write(
+                    part10.header(
+                        sop_class_uid,
+                        sop_instance_uid,
+                        transfer_syntax_uid,
+                        calling_aet=origin.calling_aet,
+                        called_aet=origin.called_aet,
+                    )
+                )
+        except StoreError:
+            self.forget()
+            raise
+
+    def __enter__(self) -> "StoreArrival":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.forget()
+
+    def write(self, fragment: bytes | memoryview) -> None:
+        """See the port."""
+        with device_errors():
+            self._file.write(fragment)
+        self._digest.update(fragment)
+
+    def keep(self) -> str:
+        """See the port."""
+        with device_errors():
+            self._file.flush()
+            size_bytes = self._file.tell()
+            self._file.seek(0)
+        identifiers = part10.read_identifiers(self._file, sop_class_uid=self._sop_class_uid)
+        self._check_announced(identifiers)
+        sync_file(self._file)
+        self._file.close()
+        new = NewVersion(self._staged.key, self._syntax_uid, size_bytes, self._digest.hexdigest())
+        arrived = self._ingest._committer.commit(
+            lambda connection: add_arrival(
+                connection, identifiers, new, self._origin, self._ingest._duplicates
+            ),
+            [self._staged],
+        )
+        self._report(identifiers, arrived, size_bytes)
+        return identifiers.instance_id
+
+    def forget(self) -> None:
+        """Remove what is only staged. No error when there is nothing."""
+        self._file.close()
+        self._staged.discard()
+
+    def _check_announced(self, identifiers: Identifiers) -> None:
+        # PS3.4 B.2.2: the request announces the instance that its data set is. Two names for one
+        # image would let an archive and us speak of different things.
+        if identifiers.sop_instance_uid != self._sop_instance_uid:
+            raise InstanceMismatch(
+                f"the request announced SOP Instance UID {self._sop_instance_uid}, "
+                f"the data set is {identifiers.sop_instance_uid}"
+            )
+
+    def _report(self, identifiers: Identifiers, arrived: Arrived, size_bytes: int) -> None:
+        ingest = self._ingest
+        if arrived.outcome is Outcome.IDENTICAL:
+            # Published before the commit could tell: the known copy stays, this one goes.
+            ingest._storage.remove(self._staged.key)
+        else:
+            ingest._on_stored()
+            ingest._metrics.stored_bytes.inc(size_bytes)
+        write = log.info if arrived.outcome in (Outcome.STORED, Outcome.IDENTICAL) else log.warning
+        write(
+            "instance " + arrived.outcome,
+            instance=identifiers.instance_id,
+            version=arrived.version_id,
+            syntax=self._syntax_uid,
+            bytes=size_bytes,
+            calling_aet=self._origin.calling_aet,
+            ms=round((time.monotonic() - self._started) * 1000, 1),
+        )

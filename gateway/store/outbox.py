@@ -1,0 +1,350 @@
+"""Events and what each lane did with them.
+
+A lane's cursor says: every event up to here is settled or parked. `lane_event` holds the
+exceptions: events settled ahead of the cursor, parked ones, and those to be handled again.
+"""
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, delete, exists, func, insert, select, update
+
+from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Version
+from gateway.store import schema
+from gateway.store.committer import Committer
+from gateway.store.instances import as_origin, as_version, find_current, select_versions
+from gateway.store.tasks import add_plan
+from gateway.store.times import as_datetime
+
+# A script that is away for no longer than this was being saved by an editor: it misses nothing.
+REOPEN_WITHIN_S = 60.0
+_lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
+
+
+# Makes tasks of a callback's steps; is given how to look up the version an instance id names.
+Planner = Callable[[Callable[[str], Version | None]], Sequence[NewTask]]
+
+
+class Mark(StrEnum):
+    """The state of a `lane_event` row."""
+
+    SETTLED = "settled"
+    PARKED = "parked"
+    AGAIN = "again"
+
+
+class Outbox:
+    """The event table as lanes and administrators see it."""
+
+    def __init__(self, engine: Engine, committer: Committer) -> None:
+        self._engine = engine
+        self._committer = committer
+
+    def open_lane(self, lane: str) -> None:
+        """Begin, or go on, to collect events for a lane. A new one begins with the next event."""
+        self._committer.commit(lambda connection: _open(connection, lane))
+
+    def close_lane(self, lane: str) -> None:
+        """The script was removed: no event waits for it any more."""
+        self._committer.commit(
+            lambda connection: connection.execute(
+                update(_lanes)
+                .where(_lanes.c.name == lane)
+                .values(active=False, closed_at=time.time())
+            )
+        )
+
+    def close_other_lanes(self, open_lanes: Collection[str]) -> None:
+        """At start: the scripts of all other lanes were removed while we were down."""
+        self._committer.commit(
+            lambda connection: connection.execute(
+                update(_lanes)
+                .where(_lanes.c.name.not_in(open_lanes), _lanes.c.active)
+                .values(active=False, closed_at=time.time())
+            )
+        )
+
+    def describe_lane(
+        self, lane: str, *, script_version: str, callbacks: Sequence[str], fault: str
+    ) -> None:
+        """Keep what runs in a lane, for `gateway scripts`."""
+        self._committer.commit(
+            lambda connection: connection.execute(
+                update(_lanes)
+                .where(_lanes.c.name == lane)
+                .values(script_version=script_version, callbacks=list(callbacks), fault=fault)
+            )
+        )
+
+    def pending(self, lane: str, limit: int) -> list[Event]:
+        """Events the lane has not handled, oldest first; those to be handled again come first."""
+        with self._engine.connect() as connection:
+            again = connection.execute(
+                _select_events()
+                .join(_marks, _marks.c.event_id == _events.c.event_id)
+                .where(_marks.c.lane == lane, _marks.c.state == Mark.AGAIN)
+                .order_by(_events.c.event_id)
+                .limit(limit)
+            ).all()
+            fresh = connection.execute(
+                _select_events()
+                .where(_events.c.event_id > _cursor_of(lane), _unmarked(lane))
+                .order_by(_events.c.event_id)
+                .limit(limit - len(again))
+            ).all()
+        return [_as_event(row) for row in (*again, *fresh)]
+
+    def settle(self, lane: str, event_id: int, plan: Planner) -> None:
+        """Commit a plan and the lane's progress in one transaction. Raises what `plan` raises.
+
+        The plan looks versions up in the same transaction: none can go before its task is there.
+        """
+
+        def apply(connection: Connection) -> None:
+            tasks = plan(lambda instance_id: find_current(connection, instance_id))
+            add_plan(connection, lane, event_id, tasks)
+            _advance(connection, lane, event_id)
+            connection.execute(
+                update(_lanes)
+                .where(_lanes.c.name == lane)
+                .values(events_handled=_lanes.c.events_handled + 1)
+            )
+
+        self._committer.commit(apply)
+
+    def park(self, parked: ParkedEvent) -> None:
+        """Keep a failed event where people see it, and let the lane go on."""
+
+        def apply(connection: Connection) -> None:
+            _advance(connection, parked.lane, parked.event_id)
+            _forget_mark(connection, parked.lane, parked.event_id)
+            connection.execute(
+                insert(_marks).values(
+                    lane=parked.lane,
+                    event_id=parked.event_id,
+                    state=Mark.PARKED,
+                    error_kind=parked.error_kind,
+                    error=parked.error,
+                    traceback=parked.traceback,
+                    script_version=parked.script_version,
+                    parked_at=parked.parked_at.timestamp(),
+                )
+            )
+            connection.execute(
+                update(_lanes)
+                .where(_lanes.c.name == parked.lane)
+                .values(events_failed=_lanes.c.events_failed + 1, last_error=parked.error)
+            )
+
+        self._committer.commit(apply)
+
+    def lanes(self) -> list[LaneStatus]:
+        """Every lane there is or was, by name."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(_lanes).order_by(_lanes.c.name)).all()
+            return [_as_status(connection, row) for row in rows]
+
+    def parked_events(self) -> list[ParkedEvent]:
+        """Events whose callback failed, oldest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(_marks, schema.version.c.instance_id)
+                .join(_events, _events.c.event_id == _marks.c.event_id)
+                .join(schema.version, schema.version.c.version_id == _events.c.version_id)
+                .where(_marks.c.state == Mark.PARKED)
+                .order_by(_marks.c.parked_at)
+            ).all()
+        return [_as_parked(row) for row in rows]
+
+    def retry_events(self, which: Collection[tuple[str, int]]) -> int:
+        """Have parked events handled again; answer how many there were."""
+
+        def apply(connection: Connection) -> int:
+            return sum(
+                connection.execute(
+                    update(_marks).where(*_is_parked(lane, event_id)).values(state=Mark.AGAIN)
+                ).rowcount
+                for lane, event_id in which
+            )
+
+        return self._committer.commit(apply)
+
+    def drop_events(self, which: Collection[tuple[str, int]]) -> int:
+        """Forget parked events; answer how many there were. The instances stay."""
+
+        def apply(connection: Connection) -> int:
+            return sum(
+                connection.execute(delete(_marks).where(*_is_parked(lane, event_id))).rowcount
+                for lane, event_id in which
+            )
+
+        return self._committer.commit(apply)
+
+
+def wanted_by_a_lane(version_id: Any) -> Any:
+    """SQL: some lane has still to handle, or may be told to repeat, an event of the version."""
+    waiting = (
+        exists()
+        .where(_events.c.version_id == version_id)
+        .where(_lanes.c.active, _lanes.c.cursor < _events.c.event_id)
+        .where(
+            ~exists().where(
+                _marks.c.lane == _lanes.c.name,
+                _marks.c.event_id == _events.c.event_id,
+                _marks.c.state == Mark.SETTLED,
+            )
+        )
+    )
+    marked = (
+        exists()
+        .where(_events.c.version_id == version_id)
+        .where(_marks.c.event_id == _events.c.event_id)
+        .where(_marks.c.state.in_([Mark.PARKED, Mark.AGAIN]))
+    )
+    return waiting | marked
+
+
+def _select_events() -> Select[Any]:
+    return select_versions().add_columns(
+        _events.c.event_id, _events.c.kind, _events.c.version_id
+    ).join(_events, _events.c.version_id == schema.version.c.version_id)  # fmt: skip
+
+
+def _cursor_of(lane: str) -> Any:
+    return select(_lanes.c.cursor).where(_lanes.c.name == lane).scalar_subquery()
+
+
+def _unmarked(lane: str) -> Any:
+    return ~exists().where(_marks.c.lane == lane, _marks.c.event_id == _events.c.event_id)
+
+
+def _is_parked(lane: str, event_id: int) -> tuple[Any, ...]:
+    return (
+        _marks.c.lane == lane,
+        _marks.c.event_id == event_id,
+        _marks.c.state == Mark.PARKED,
+    )
+
+
+def _open(connection: Connection, lane: str) -> None:
+    newest = connection.scalar(select(func.coalesce(func.max(_events.c.event_id), 0)))
+    row = connection.execute(select(_lanes).where(_lanes.c.name == lane)).first()
+    if row is None:
+        connection.execute(
+            insert(_lanes).values(
+                name=lane, cursor=newest, active=True, script_version="", callbacks=[],
+                events_handled=0, events_failed=0, last_error="", fault="",
+            )
+        )  # fmt: skip
+        return
+    away_too_long = not row.active and time.time() - (row.closed_at or 0) > REOPEN_WITHIN_S
+    values = {"active": True, "closed_at": None}
+    if away_too_long:
+        values["cursor"] = newest
+    connection.execute(update(_lanes).where(_lanes.c.name == lane).values(**values))
+
+
+def _advance(connection: Connection, lane: str, event_id: int) -> None:
+    """The lane is done with the event: move its cursor, or note that it is ahead of it."""
+    in_order = connection.execute(
+        update(_lanes)
+        .where(
+            _lanes.c.name == lane,
+            _lanes.c.cursor < event_id,
+            ~exists().where(_events.c.event_id > _lanes.c.cursor, _events.c.event_id < event_id),
+        )
+        .values(cursor=event_id)
+    ).rowcount
+    if in_order:
+        return
+    _forget_mark(connection, lane, event_id)
+    connection.execute(
+        insert(_marks).values(
+            lane=lane, event_id=event_id, state=Mark.SETTLED,
+            error_kind="", error="", traceback="", script_version="",
+        )
+    )  # fmt: skip
+    _close_gap(connection, lane)
+
+
+def _close_gap(connection: Connection, lane: str) -> None:
+    cursor = connection.scalar(select(_lanes.c.cursor).where(_lanes.c.name == lane)) or 0
+    first_open = connection.scalar(
+        select(func.min(_events.c.event_id)).where(_events.c.event_id > cursor, _unmarked(lane))
+    )
+    newest = connection.scalar(select(func.max(_events.c.event_id))) or 0
+    reached = first_open - 1 if first_open else max(cursor, newest)
+    connection.execute(update(_lanes).where(_lanes.c.name == lane).values(cursor=reached))
+    connection.execute(
+        delete(_marks).where(
+            _marks.c.lane == lane, _marks.c.event_id <= reached, _marks.c.state == Mark.SETTLED
+        )
+    )
+
+
+def _forget_mark(connection: Connection, lane: str, event_id: int) -> None:
+    connection.execute(delete(_marks).where(_marks.c.lane == lane, _marks.c.event_id == event_id))
+
+
+def _as_event(row: Row[Any]) -> Event:
+    return Event(
+        event_id=row.event_id,
+        kind=EventKind(row.kind),
+        version=as_version(row),
+        origin=as_origin(row),
+        metadata=_metadata(row),
+    )
+
+
+def _metadata(row: Row[Any]) -> dict[str, str]:
+    """Orthanc's names for what is known of a reception."""
+    known = {
+        "ReceptionDate": as_datetime(row.created_at).strftime("%Y%m%dT%H%M%S"),
+        "Origin": row.origin_kind,
+        "RemoteAET": row.calling_aet,
+        "CalledAET": row.called_aet,
+        "RemoteIP": row.remote_ip,
+        "HttpUsername": row.username,
+        "TransferSyntax": row.transfer_syntax_uid,
+        "SopClassUid": row.sop_class_uid,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _as_status(connection: Connection, row: Row[Any]) -> LaneStatus:
+    waiting = connection.scalar(
+        select(func.count())
+        .select_from(_events)
+        .where(_events.c.event_id > row.cursor, _unmarked(row.name))
+    )
+    again = connection.scalar(
+        select(func.count())
+        .select_from(_marks)
+        .where(_marks.c.lane == row.name, _marks.c.state == Mark.AGAIN)
+    )
+    return LaneStatus(
+        lane=row.name,
+        script_version=row.script_version,
+        callbacks=tuple(row.callbacks),
+        events_handled=row.events_handled,
+        events_failed=row.events_failed,
+        events_waiting=(waiting or 0) + (again or 0) if row.active else 0,
+        last_error=row.last_error,
+        fault=row.fault,
+        active=row.active,
+    )
+
+
+def _as_parked(row: Row[Any]) -> ParkedEvent:
+    return ParkedEvent(
+        lane=row.lane,
+        event_id=row.event_id,
+        instance_id=row.instance_id,
+        error_kind=row.error_kind,
+        error=row.error,
+        traceback=row.traceback,
+        script_version=row.script_version,
+        parked_at=as_datetime(row.parked_at),
+    )

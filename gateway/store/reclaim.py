@@ -1,0 +1,52 @@
+"""Reclaiming: a file goes when its version is not live and no event and no task needs it."""
+
+from sqlalchemy import Engine, select
+
+from gateway.logs import logger
+from gateway.model import VersionState
+from gateway.store import schema
+from gateway.store.committer import Committer
+from gateway.store.files import FileStorage
+from gateway.store.instances import delete_versions
+from gateway.store.outbox import wanted_by_a_lane
+from gateway.store.tasks import wanted_by_a_task
+
+log = logger("store")
+_GOING = (VersionState.DERIVED, VersionState.SUPERSEDED, VersionState.DELETED)
+
+
+class Reclaimer:
+    """Removes what nobody needs any more."""
+
+    def __init__(self, engine: Engine, committer: Committer, storage: FileStorage) -> None:
+        self._engine = engine
+        self._committer = committer
+        self._storage = storage
+
+    def reclaim(self, limit: int) -> int:
+        """Remove up to `limit` files and their rows; answer how many.
+
+        The file goes first: after a crash in between, a row that is not live and has no file is
+        seen for what it is, while a file without a row would have to be taken for an instance.
+        """
+        version = schema.version.c
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                select(version.version_id, version.storage_key)
+                .where(
+                    version.state.in_(_GOING),
+                    ~wanted_by_a_task(version.version_id),
+                    ~wanted_by_a_lane(version.version_id),
+                )
+                .order_by(version.version_id)
+                .limit(limit)
+            ).all()
+        if not found:
+            return 0
+        for row in found:
+            self._storage.remove(row.storage_key)
+        self._committer.commit(
+            lambda connection: delete_versions(connection, [row.version_id for row in found])
+        )
+        log.debug("reclaimed files", files=len(found))
+        return len(found)

@@ -1,0 +1,388 @@
+"""Tasks: what lanes planned, and where each piece of work stands.
+
+blocked -> waiting -> running -> done, or parked, or dropped. A task is done, and the tasks that
+need it are freed, in one transaction.
+"""
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, delete, exists, func, insert, select, update
+
+from gateway.errors import GatewayError
+from gateway.model import Action, NewTask, Task, TaskRow, TaskState
+from gateway.store import schema
+from gateway.store.committer import Committer
+from gateway.store.files import StagedFile
+from gateway.store.instances import (
+    NewVersion,
+    add_derived,
+    as_version,
+    mark_deleted,
+    select_versions,
+)
+from gateway.store.times import as_datetime
+
+_tasks, _needs = schema.task, schema.task_need
+OPEN = (TaskState.BLOCKED, TaskState.WAITING, TaskState.RUNNING, TaskState.PARKED)
+
+
+class Tasks:
+    """The task table as workers and administrators see it."""
+
+    def __init__(self, engine: Engine, committer: Committer) -> None:
+        self._engine = engine
+        self._committer = committer
+
+    def claim(self, action: Action, limit: int, destination: str = "") -> list[Task]:
+        """Take up to `limit` tasks that are due, oldest first: they are RUNNING now."""
+        if not self._is_due(action, destination):  # a read waits for nobody, and is cheap
+            return []
+        return self._committer.commit(
+            lambda connection: _claim(connection, action, limit, destination)
+        )
+
+    def done(self, task: Task) -> "Future[None]":
+        """It is done: free what needs it. Answers at once; the future when it is durable."""
+        return self._committer.submit(
+            lambda connection: _complete(connection, task.task_id, task.version.version_id)
+        )
+
+    def derived(
+        self, task: Task, file: StagedFile, new: NewVersion, *, replace: bool
+    ) -> "Future[None]":
+        """A transcoding is done: enter its file, and free what needs it."""
+
+        def apply(connection: Connection) -> None:
+            version_id = add_derived(connection, task.version.version_id, new, replace=replace)
+            _complete(connection, task.task_id, version_id)
+
+        return self._committer.submit(apply, [file])
+
+    def postpone(self, task: Task, error: GatewayError, delay_s: float) -> "Future[Any]":
+        """It failed, and the attempt counts: try again after `delay_s` seconds."""
+        return self._set(
+            [task.task_id],
+            state=TaskState.WAITING,
+            attempts=_tasks.c.attempts + 1,
+            run_at=time.time() + delay_s,
+            **_as_columns(error),
+        )
+
+    def give_back(self, tasks: Iterable[Task], error: GatewayError | None = None) -> "Future[Any]":
+        """They were not tried, or were not to blame: no attempt is counted."""
+        return self._set(
+            [task.task_id for task in tasks],
+            state=TaskState.WAITING,
+            **(_as_columns(error) if error else {}),
+        )
+
+    def park(self, task: Task, error: GatewayError) -> "Future[Any]":
+        """No further attempt without a person; its reason is kept."""
+        return self._set(
+            [task.task_id],
+            state=TaskState.PARKED,
+            attempts=_tasks.c.attempts + 1,
+            **_as_columns(error),
+        )
+
+    def run_deletions(self, limit: int) -> int:
+        """Carry out DELETE tasks that are due, in one transaction; answer how many."""
+        if not self._is_due(Action.DELETE, ""):
+            return 0
+
+        def apply(connection: Connection) -> int:
+            claimed = _claim(connection, Action.DELETE, limit, "")
+            for task in claimed:
+                mark_deleted(connection, task.version.version_id)
+                _complete(connection, task.task_id, task.version.version_id)
+            return len(claimed)
+
+        return self._committer.commit(apply)
+
+    def next_due_s(self, action: Action, destination: str = "") -> float | None:
+        """Seconds until the next waiting task is due, at least 0; None when none waits."""
+        with self._engine.connect() as connection:
+            run_at = connection.scalar(
+                select(func.min(_tasks.c.run_at)).where(*_waiting(action, destination))
+            )
+        return None if run_at is None else max(0.0, run_at - time.time())
+
+    def reset_running(self) -> int:
+        """At start: what ran when the process ended waits again. Answers how many."""
+        return self._committer.commit(
+            lambda connection: (
+                connection.execute(
+                    update(_tasks)
+                    .where(_tasks.c.state == TaskState.RUNNING)
+                    .values(state=TaskState.WAITING)
+                ).rowcount
+            )
+        )
+
+    def forget_ended(self, older_than_s: float) -> int:
+        """Remove plans that came to their end so long ago; answer how many tasks went."""
+        return self._committer.commit(
+            lambda connection: _forget_ended(connection, time.time() - older_than_s)
+        )
+
+    # --- for administrators -----------------------------------------------------------------
+
+    def rows(self, states: Collection[TaskState] | None = None) -> list[TaskRow]:
+        """Tasks in these states, oldest first; None: all that have not come to an end."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(_tasks)
+                .where(_tasks.c.state.in_(OPEN if states is None else states))
+                .order_by(_tasks.c.task_id)
+            ).all()
+        return [_as_row(row) for row in rows]
+
+    def counts(self) -> Mapping[TaskState, int]:
+        """How many tasks are in each state."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(_tasks.c.state, func.count()).group_by(_tasks.c.state)
+            ).all()
+        found = {row[0]: row[1] for row in rows}
+        return {state: found.get(state, 0) for state in TaskState}
+
+    def retry(self, task_ids: Collection[int]) -> int:
+        """Have parked or waiting tasks tried now, with all attempts; answer how many there were."""
+
+        def apply(connection: Connection) -> int:
+            return connection.execute(
+                update(_tasks)
+                .where(
+                    _tasks.c.task_id.in_(task_ids),
+                    _tasks.c.state.in_([TaskState.PARKED, TaskState.WAITING]),
+                )
+                .values(state=TaskState.WAITING, attempts=0, run_at=0, error_kind="", error="")
+            ).rowcount
+
+        return self._committer.commit(apply)
+
+    def drop(self, task_ids: Collection[int]) -> int:
+        """Give tasks up, and what needs them; answer how many in all. The instances stay.
+
+        A running task cannot be dropped.
+        """
+        return self._committer.commit(lambda connection: _drop(connection, set(task_ids)))
+
+    def _set(self, task_ids: list[int], **values: Any) -> "Future[Any]":
+        return self._committer.submit(
+            lambda connection: (
+                connection.execute(
+                    update(_tasks).where(_tasks.c.task_id.in_(task_ids)).values(**values)
+                ).rowcount
+            )
+        )
+
+    def _is_due(self, action: Action, destination: str) -> bool:
+        with self._engine.connect() as connection:
+            return bool(
+                connection.scalar(
+                    select(
+                        exists().where(
+                            *_waiting(action, destination), _tasks.c.run_at <= time.time()
+                        )
+                    )
+                )
+            )
+
+
+def add_plan(connection: Connection, lane: str, event_id: int, planned: Sequence[NewTask]) -> None:
+    """Enter a plan's tasks."""
+    ids: dict[int, int] = {}
+    now = time.time()
+    for new in planned:
+        result = connection.execute(
+            insert(_tasks).values(
+                lane=lane,
+                event_id=event_id,
+                step=new.step.number,
+                action=new.step.action,
+                state=TaskState.BLOCKED if new.needs else TaskState.WAITING,
+                instance_id=new.instance_id,
+                version_id=new.version_id,
+                result_of=new.step.result_of,
+                destination=new.step.destination,
+                parameters=dict(new.step.parameters),
+                line=new.step.line,
+                attempts=0,
+                run_at=now,
+                error_kind="",
+                error="",
+                created_at=now,
+            )
+        )
+        key = result.inserted_primary_key
+        assert key is not None  # a single-row insert always has one
+        ids[new.step.number] = int(key[0])
+    edges = [
+        {"task_id": ids[new.step.number], "needs_task_id": ids[number]}
+        for new in planned
+        for number in new.needs
+    ]
+    if edges:
+        connection.execute(insert(_needs), edges)
+
+
+def wanted_by_a_task(version_id: Any) -> Any:
+    """SQL: some task that has not come to its end works on the version."""
+    return exists().where(_tasks.c.version_id == version_id, _tasks.c.state.in_(OPEN))
+
+
+def _waiting(action: Action, destination: str) -> tuple[Any, ...]:
+    return (
+        _tasks.c.state == TaskState.WAITING,
+        _tasks.c.action == action,
+        _tasks.c.destination == destination,
+    )
+
+
+def _claim(connection: Connection, action: Action, limit: int, destination: str) -> list[Task]:
+    due = (
+        select(_tasks.c.task_id)
+        .where(*_waiting(action, destination), _tasks.c.run_at <= time.time())
+        .order_by(_tasks.c.task_id)
+        .limit(limit)
+    )
+    claimed = connection.scalars(
+        update(_tasks)
+        .where(_tasks.c.task_id.in_(due))
+        .values(state=TaskState.RUNNING)
+        .returning(_tasks.c.task_id)
+    ).all()
+    if not claimed:
+        return []
+    rows = connection.execute(
+        select_versions()
+        .add_columns(
+            _tasks.c.task_id, _tasks.c.lane, _tasks.c.event_id, _tasks.c.action,
+            _tasks.c.destination, _tasks.c.parameters, _tasks.c.attempts, _tasks.c.line,
+        )
+        .join(_tasks, _tasks.c.version_id == schema.version.c.version_id)
+        .where(_tasks.c.task_id.in_(claimed))
+        .order_by(_tasks.c.task_id)
+    ).all()  # fmt: skip
+    return [_as_task(row) for row in rows]
+
+
+def _complete(connection: Connection, task_id: int, result_version_id: int) -> None:
+    step = connection.scalar(
+        update(_tasks)
+        .where(_tasks.c.task_id == task_id)
+        .values(state=TaskState.DONE, finished_at=time.time(), error_kind="", error="")
+        .returning(_tasks.c.step)
+    )
+    dependents = connection.scalars(
+        select(_needs.c.task_id).where(_needs.c.needs_task_id == task_id)
+    ).all()
+    if not dependents:
+        return
+    connection.execute(
+        update(_tasks)
+        .where(
+            _tasks.c.task_id.in_(dependents),
+            _tasks.c.result_of == step,
+            _tasks.c.version_id.is_(None),
+        )
+        .values(version_id=result_version_id)
+    )
+    needed = schema.task.alias("needed")
+    connection.execute(
+        update(_tasks)
+        .where(
+            _tasks.c.task_id.in_(dependents),
+            _tasks.c.state == TaskState.BLOCKED,
+            ~exists().where(
+                _needs.c.task_id == _tasks.c.task_id,
+                needed.c.task_id == _needs.c.needs_task_id,
+                needed.c.state != TaskState.DONE,
+            ),
+        )
+        .values(state=TaskState.WAITING, run_at=time.time())
+    )
+
+
+def _drop(connection: Connection, task_ids: set[int]) -> int:
+    dropped = 0
+    while task_ids:
+        ended = connection.scalars(
+            update(_tasks)
+            .where(
+                _tasks.c.task_id.in_(task_ids),
+                _tasks.c.state.in_([TaskState.BLOCKED, TaskState.WAITING, TaskState.PARKED]),
+            )
+            .values(state=TaskState.DROPPED, finished_at=time.time())
+            .returning(_tasks.c.task_id)
+        ).all()
+        dropped += len(ended)
+        task_ids = set(
+            connection.scalars(
+                select(_needs.c.task_id).where(_needs.c.needs_task_id.in_(ended))
+            ).all()
+        )
+    return dropped
+
+
+def _forget_ended(connection: Connection, before: float) -> int:
+    others = schema.task.alias("others")
+    ended = (
+        select(_tasks.c.task_id)
+        .where(
+            _tasks.c.finished_at < before,
+            ~exists().where(
+                others.c.lane == _tasks.c.lane,
+                others.c.event_id == _tasks.c.event_id,
+                (others.c.finished_at.is_(None)) | (others.c.finished_at >= before),
+            ),
+        )
+        .limit(10_000)
+    )
+    ids = connection.scalars(ended).all()
+    for start in range(0, len(ids), 500):  # SQLite bounds the number of parameters
+        part = ids[start : start + 500]
+        connection.execute(
+            delete(_needs).where(_needs.c.task_id.in_(part) | _needs.c.needs_task_id.in_(part))
+        )
+        connection.execute(delete(_tasks).where(_tasks.c.task_id.in_(part)))
+    return len(ids)
+
+
+def _as_columns(error: GatewayError) -> dict[str, str]:
+    return {"error_kind": error.kind, "error": str(error)}
+
+
+def _as_task(row: Row[Any]) -> Task:
+    return Task(
+        task_id=row.task_id,
+        lane=row.lane,
+        event_id=row.event_id,
+        action=Action(row.action),
+        version=as_version(row),
+        destination=row.destination,
+        parameters=row.parameters,
+        attempts=row.attempts,
+        line=row.line,
+    )
+
+
+def _as_row(row: Row[Any]) -> TaskRow:
+    return TaskRow(
+        task_id=row.task_id,
+        state=TaskState(row.state),
+        action=Action(row.action),
+        lane=row.lane,
+        event_id=row.event_id,
+        instance_id=row.instance_id,
+        destination=row.destination,
+        attempts=row.attempts,
+        run_at=as_datetime(row.run_at) if row.state == TaskState.WAITING else None,
+        error_kind=row.error_kind,
+        error=row.error,
+        line=row.line,
+    )
