@@ -114,12 +114,6 @@ class InstanceUnreadable(StoreError):
 
 
 class InstanceMismatch(StoreError):
-    """The data set is not the SOP instance that the C-STORE request announced."""
-
-    kind = "instance-mismatch"
-
-
-class InstanceMismatch(StoreError):
     """The data set is not of the SOP class, or not the instance, that its sender announced."""
 
     kind = "instance-mismatch"
