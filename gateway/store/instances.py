@@ -7,14 +7,37 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, Row, Select, delete, exists, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from gateway.errors import DuplicateRefused, NotFound
 from gateway.model import EventKind, Identifiers, Origin, OriginKind, Version, VersionState
 from gateway.store import schema
 
 DuplicatePolicy = Literal["overwrite", "keep", "reject"]
-_LIVE = (VersionState.CURRENT, VersionState.KEPT)
+_version, _instance, _event = schema.version, schema.instance, schema.event
+_is_live = (_version.c.state == VersionState.CURRENT) | (_version.c.state == VersionState.KEPT)
+
+# Statements of the receiving path are made once: making one costs more than running it.
+_FIND_LIVE = select(_version.c.version_id, _version.c.content_sha256).where(
+    _version.c.instance_id == bindparam("instance_id"), _is_live
+)
+_FIND_INSTANCE = select(_instance.c.instance_id).where(
+    _instance.c.instance_id == bindparam("instance_id")
+)
+_ADD_INSTANCE = insert(_instance)
+_ADD_VERSION = insert(_version).returning(_version.c.version_id)
+_ADD_EVENT = insert(_event)
 
 
 class Outcome(StrEnum):
@@ -52,12 +75,7 @@ def add_arrival(
     duplicates: DuplicatePolicy,
 ) -> Arrived:
     """Enter a received file with its event, or find that it is known. Raises DuplicateRefused."""
-    known = connection.execute(
-        select(schema.version).where(
-            schema.version.c.instance_id == identifiers.instance_id,
-            schema.version.c.state.in_(_LIVE),
-        )
-    ).all()
+    known = connection.execute(_FIND_LIVE, {"instance_id": identifiers.instance_id}).all()
     for row in known:
         if row.content_sha256 == new.content_sha256:
             return Arrived(row.version_id, Outcome.IDENTICAL)
@@ -75,9 +93,8 @@ def add_arrival(
     _ensure_instance(connection, identifiers)
     version_id = _insert_version(connection, identifiers.instance_id, new, origin, state)
     connection.execute(
-        insert(schema.event).values(
-            kind=EventKind.STORED_INSTANCE, version_id=version_id, created_at=time.time()
-        )
+        _ADD_EVENT,
+        {"kind": EventKind.STORED_INSTANCE, "version_id": version_id, "created_at": time.time()},
     )
     return Arrived(version_id, outcome)
 
@@ -94,11 +111,11 @@ def add_derived(
     if source is None:
         raise NotFound(f"version {source_version_id} does not exist any more")
     state = VersionState.DERIVED
-    if replace and source.state in _LIVE:
+    if replace and source.state in (VersionState.CURRENT, VersionState.KEPT):
         state = VersionState(source.state)
         connection.execute(
-            update(schema.version)
-            .where(schema.version.c.version_id == source_version_id)
+            update(_version)
+            .where(_version.c.version_id == source_version_id)
             .values(state=VersionState.SUPERSEDED)
         )
     return _insert_version(
@@ -117,14 +134,14 @@ def mark_deleted(connection: Connection, version_id: int) -> int:
     Their files go when no event and no task needs them any more.
     """
     root = connection.scalar(
-        select(schema.version.c.root_version_id).where(schema.version.c.version_id == version_id)
+        select(_version.c.root_version_id).where(_version.c.version_id == version_id)
     )
     root = root or version_id
     return connection.execute(
-        update(schema.version)
+        update(_version)
         .where(
-            (schema.version.c.version_id == root) | (schema.version.c.root_version_id == root),
-            schema.version.c.state.in_(_LIVE),
+            (_version.c.version_id == root) | (_version.c.root_version_id == root),
+            _is_live,
         )
         .values(state=VersionState.DELETED)
     ).rowcount
@@ -140,8 +157,8 @@ def find_current(connection: Connection, instance_id: str) -> Version | None:
     """The version that an instance's id names, None when there is no such instance."""
     row = connection.execute(
         select_versions().where(
-            schema.version.c.instance_id == instance_id,
-            schema.version.c.state == VersionState.CURRENT,
+            _version.c.instance_id == instance_id,
+            _version.c.state == VersionState.CURRENT,
         )
     ).first()
     return as_version(row) if row else None
@@ -166,9 +183,9 @@ class Instances:
 
 def select_versions() -> Select[Any]:
     """All columns of versions, with the SOP UIDs of their instances: what as_version() reads."""
-    return select(
-        schema.version, schema.instance.c.sop_class_uid, schema.instance.c.sop_instance_uid
-    ).join(schema.instance, schema.instance.c.instance_id == schema.version.c.instance_id)
+    return select(_version, _instance.c.sop_class_uid, _instance.c.sop_instance_uid).join(
+        _instance, _instance.c.instance_id == _version.c.instance_id
+    )
 
 
 def as_version(row: Row[Any]) -> Version:
@@ -193,29 +210,12 @@ def as_origin(row: Row[Any]) -> Origin:
 
 
 def _row(connection: Connection, version_id: int) -> Row[Any] | None:
-    return connection.execute(
-        select_versions().where(schema.version.c.version_id == version_id)
-    ).first()
+    return connection.execute(select_versions().where(_version.c.version_id == version_id)).first()
 
 
 def _ensure_instance(connection: Connection, identifiers: Identifiers) -> None:
-    exists = connection.scalar(
-        select(schema.instance.c.instance_id).where(
-            schema.instance.c.instance_id == identifiers.instance_id
-        )
-    )
-    if exists:
-        return
-    connection.execute(
-        insert(schema.instance).values(
-            instance_id=identifiers.instance_id,
-            patient_id=identifiers.patient_id,
-            study_instance_uid=identifiers.study_instance_uid,
-            series_instance_uid=identifiers.series_instance_uid,
-            sop_instance_uid=identifiers.sop_instance_uid,
-            sop_class_uid=identifiers.sop_class_uid,
-        )
-    )
+    if connection.scalar(_FIND_INSTANCE, {"instance_id": identifiers.instance_id}) is None:
+        connection.execute(_ADD_INSTANCE, dataclasses.asdict(identifiers))
 
 
 def _insert_version(
@@ -226,48 +226,44 @@ def _insert_version(
     state: VersionState,
     root_version_id: int | None = None,
 ) -> int:
-    result = connection.execute(
-        insert(schema.version).values(
-            instance_id=instance_id,
-            root_version_id=root_version_id,
-            state=state,
-            transfer_syntax_uid=new.transfer_syntax_uid,
-            storage_key=new.storage_key,
-            size_bytes=new.size_bytes,
-            content_sha256=new.content_sha256,
-            created_at=time.time(),
-            origin_kind=origin.kind,
-            calling_aet=origin.calling_aet,
-            called_aet=origin.called_aet,
-            remote_ip=origin.remote_ip,
-            username=origin.username,
-        )
-    )
-    key = result.inserted_primary_key
-    assert key is not None  # a single-row insert always has one
-    return int(key[0])
+    columns = {
+        "instance_id": instance_id,
+        "root_version_id": root_version_id,
+        "state": state,
+        "transfer_syntax_uid": new.transfer_syntax_uid,
+        "storage_key": new.storage_key,
+        "size_bytes": new.size_bytes,
+        "content_sha256": new.content_sha256,
+        "created_at": time.time(),
+        "origin_kind": origin.kind,
+        "calling_aet": origin.calling_aet,
+        "called_aet": origin.called_aet,
+        "remote_ip": origin.remote_ip,
+        "username": origin.username,
+    }
+    return int(connection.execute(_ADD_VERSION, columns).scalar_one())
 
 
 def _supersede(connection: Connection, instance_id: str) -> None:
     connection.execute(
-        update(schema.version)
-        .where(schema.version.c.instance_id == instance_id, schema.version.c.state.in_(_LIVE))
+        update(_version)
+        .where(_version.c.instance_id == instance_id, _is_live)
         .values(state=VersionState.SUPERSEDED)
     )
 
 
 def delete_versions(connection: Connection, version_ids: Collection[int]) -> None:
     """Forget versions whose files are gone, their events, and instances that have none left."""
-    version, event, marks = schema.version, schema.event, schema.lane_event
-    going = version.c.version_id.in_(version_ids)
-    instance_ids = connection.scalars(select(version.c.instance_id).where(going)).all()
-    events = select(event.c.event_id).where(event.c.version_id.in_(version_ids))
+    marks = schema.lane_event
+    going = _version.c.version_id.in_(version_ids)
+    instance_ids = connection.scalars(select(_version.c.instance_id).where(going)).all()
+    events = select(_event.c.event_id).where(_event.c.version_id.in_(version_ids))
     connection.execute(delete(marks).where(marks.c.event_id.in_(events)))
-    connection.execute(delete(event).where(event.c.version_id.in_(version_ids)))
-    connection.execute(delete(version).where(going))
+    connection.execute(delete(_event).where(_event.c.version_id.in_(version_ids)))
+    connection.execute(delete(_version).where(going))
     connection.execute(
-        delete(schema.instance).where(
-            schema.instance.c.instance_id.in_(instance_ids),
-            ~exists().where(version.c.instance_id == schema.instance.c.instance_id),
+        delete(_instance).where(
+            _instance.c.instance_id.in_(instance_ids),
+            ~exists().where(_version.c.instance_id == _instance.c.instance_id),
         )
     )

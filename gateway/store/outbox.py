@@ -9,7 +9,19 @@ from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Version
 from gateway.store import schema
@@ -25,6 +37,25 @@ _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
 
 # Makes tasks of a callback's steps; is given how to look up the version an instance id names.
 Planner = Callable[[Callable[[str], Version | None]], Sequence[NewTask]]
+
+
+# Statements that run once per event are made once: making one costs more than running it.
+_ADVANCE_IN_ORDER = (
+    update(_lanes)
+    .where(
+        _lanes.c.name == bindparam("lane"),
+        _lanes.c.cursor < bindparam("reached"),
+        ~exists().where(
+            _events.c.event_id > _lanes.c.cursor, _events.c.event_id < bindparam("reached")
+        ),
+    )
+    .values(cursor=bindparam("reached"))
+)
+_COUNT_HANDLED = (
+    update(_lanes)
+    .where(_lanes.c.name == bindparam("lane"))
+    .values(events_handled=_lanes.c.events_handled + 1)
+)
 
 
 class Mark(StrEnum):
@@ -106,11 +137,7 @@ class Outbox:
             tasks = plan(lambda instance_id: find_current(connection, instance_id))
             add_plan(connection, lane, event_id, tasks)
             _advance(connection, lane, event_id)
-            connection.execute(
-                update(_lanes)
-                .where(_lanes.c.name == lane)
-                .values(events_handled=_lanes.c.events_handled + 1)
-            )
+            connection.execute(_COUNT_HANDLED, {"lane": lane})
 
         self._committer.commit(apply)
 
@@ -248,16 +275,7 @@ def _open(connection: Connection, lane: str) -> None:
 
 def _advance(connection: Connection, lane: str, event_id: int) -> None:
     """The lane is done with the event: move its cursor, or note that it is ahead of it."""
-    in_order = connection.execute(
-        update(_lanes)
-        .where(
-            _lanes.c.name == lane,
-            _lanes.c.cursor < event_id,
-            ~exists().where(_events.c.event_id > _lanes.c.cursor, _events.c.event_id < event_id),
-        )
-        .values(cursor=event_id)
-    ).rowcount
-    if in_order:
+    if connection.execute(_ADVANCE_IN_ORDER, {"lane": lane, "reached": event_id}).rowcount:
         return
     _forget_mark(connection, lane, event_id)
     connection.execute(

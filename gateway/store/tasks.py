@@ -9,7 +9,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from gateway.errors import GatewayError
 from gateway.model import Action, NewTask, Task, TaskRow, TaskState
@@ -26,7 +37,63 @@ from gateway.store.instances import (
 from gateway.store.times import as_datetime
 
 _tasks, _needs = schema.task, schema.task_need
+_needed = _tasks.alias("needed")
 OPEN = (TaskState.BLOCKED, TaskState.WAITING, TaskState.RUNNING, TaskState.PARKED)
+
+# Statements that run once per task are made once: making one costs more than running it.
+_ADD_TASK = insert(_tasks).returning(_tasks.c.task_id)
+_ADD_NEEDS = insert(_needs)
+_IS_DUE = select(_tasks.c.task_id).where(
+    _tasks.c.state == TaskState.WAITING,
+    _tasks.c.action == bindparam("due_action"),
+    _tasks.c.destination == bindparam("due_destination"),
+    _tasks.c.run_at <= bindparam("now"),
+)
+_CLAIM = (
+    update(_tasks)
+    .where(_tasks.c.task_id.in_(_IS_DUE.order_by(_tasks.c.task_id).limit(bindparam("at_most"))))
+    .values(state=TaskState.RUNNING)
+    .returning(_tasks.c.task_id)
+)
+_SELECT_TASKS = (
+    select_versions()
+    .add_columns(
+        _tasks.c.task_id, _tasks.c.lane, _tasks.c.event_id, _tasks.c.action,
+        _tasks.c.destination, _tasks.c.parameters, _tasks.c.attempts, _tasks.c.line,
+    )
+    .join(_tasks, _tasks.c.version_id == schema.version.c.version_id)
+    .where(_tasks.c.task_id.in_(bindparam("task_ids", expanding=True)))
+    .order_by(_tasks.c.task_id)
+)  # fmt: skip
+_SET_DONE = (
+    update(_tasks)
+    .where(_tasks.c.task_id == bindparam("done_id"))
+    .values(state=TaskState.DONE, finished_at=bindparam("now"), error_kind="", error="")
+    .returning(_tasks.c.step)
+)
+_FIND_DEPENDENTS = select(_needs.c.task_id).where(_needs.c.needs_task_id == bindparam("done_id"))
+_GIVE_RESULT = (
+    update(_tasks)
+    .where(
+        _tasks.c.task_id == bindparam("dependent_id"),
+        _tasks.c.result_of == bindparam("step_done"),
+        _tasks.c.version_id.is_(None),
+    )
+    .values(version_id=bindparam("result"))
+)
+_FREE = (
+    update(_tasks)
+    .where(
+        _tasks.c.task_id == bindparam("dependent_id"),
+        _tasks.c.state == TaskState.BLOCKED,
+        ~exists().where(
+            _needs.c.task_id == _tasks.c.task_id,
+            _needed.c.task_id == _needs.c.needs_task_id,
+            _needed.c.state != TaskState.DONE,
+        ),
+    )
+    .values(state=TaskState.WAITING, run_at=bindparam("now"))
+)
 
 
 class Tasks:
@@ -102,14 +169,6 @@ class Tasks:
 
         return self._committer.commit(apply)
 
-    def next_due_s(self, action: Action, destination: str = "") -> float | None:
-        """Seconds until the next waiting task is due, at least 0; None when none waits."""
-        with self._engine.connect() as connection:
-            run_at = connection.scalar(
-                select(func.min(_tasks.c.run_at)).where(*_waiting(action, destination))
-            )
-        return None if run_at is None else max(0.0, run_at - time.time())
-
     def reset_running(self) -> int:
         """At start: what ran when the process ended waits again. Answers how many."""
         return self._committer.commit(
@@ -182,15 +241,8 @@ class Tasks:
 
     def _is_due(self, action: Action, destination: str) -> bool:
         with self._engine.connect() as connection:
-            return bool(
-                connection.scalar(
-                    select(
-                        exists().where(
-                            *_waiting(action, destination), _tasks.c.run_at <= time.time()
-                        )
-                    )
-                )
-            )
+            found = connection.scalar(_IS_DUE.limit(1), _due(action, destination))
+        return found is not None
 
 
 def add_plan(connection: Connection, lane: str, event_id: int, planned: Sequence[NewTask]) -> None:
@@ -198,36 +250,32 @@ def add_plan(connection: Connection, lane: str, event_id: int, planned: Sequence
     ids: dict[int, int] = {}
     now = time.time()
     for new in planned:
-        result = connection.execute(
-            insert(_tasks).values(
-                lane=lane,
-                event_id=event_id,
-                step=new.step.number,
-                action=new.step.action,
-                state=TaskState.BLOCKED if new.needs else TaskState.WAITING,
-                instance_id=new.instance_id,
-                version_id=new.version_id,
-                result_of=new.step.result_of,
-                destination=new.step.destination,
-                parameters=dict(new.step.parameters),
-                line=new.step.line,
-                attempts=0,
-                run_at=now,
-                error_kind="",
-                error="",
-                created_at=now,
-            )
-        )
-        key = result.inserted_primary_key
-        assert key is not None  # a single-row insert always has one
-        ids[new.step.number] = int(key[0])
+        columns = {
+            "lane": lane,
+            "event_id": event_id,
+            "step": new.step.number,
+            "action": new.step.action,
+            "state": TaskState.BLOCKED if new.needs else TaskState.WAITING,
+            "instance_id": new.instance_id,
+            "version_id": new.version_id,
+            "result_of": new.step.result_of,
+            "destination": new.step.destination,
+            "parameters": dict(new.step.parameters),
+            "line": new.step.line,
+            "attempts": 0,
+            "run_at": now,
+            "error_kind": "",
+            "error": "",
+            "created_at": now,
+        }
+        ids[new.step.number] = int(connection.execute(_ADD_TASK, columns).scalar_one())
     edges = [
         {"task_id": ids[new.step.number], "needs_task_id": ids[number]}
         for new in planned
         for number in new.needs
     ]
     if edges:
-        connection.execute(insert(_needs), edges)
+        connection.execute(_ADD_NEEDS, edges)
 
 
 def wanted_by_a_task(version_id: Any) -> Any:
@@ -235,77 +283,27 @@ def wanted_by_a_task(version_id: Any) -> Any:
     return exists().where(_tasks.c.version_id == version_id, _tasks.c.state.in_(OPEN))
 
 
-def _waiting(action: Action, destination: str) -> tuple[Any, ...]:
-    return (
-        _tasks.c.state == TaskState.WAITING,
-        _tasks.c.action == action,
-        _tasks.c.destination == destination,
-    )
-
-
 def _claim(connection: Connection, action: Action, limit: int, destination: str) -> list[Task]:
-    due = (
-        select(_tasks.c.task_id)
-        .where(*_waiting(action, destination), _tasks.c.run_at <= time.time())
-        .order_by(_tasks.c.task_id)
-        .limit(limit)
-    )
-    claimed = connection.scalars(
-        update(_tasks)
-        .where(_tasks.c.task_id.in_(due))
-        .values(state=TaskState.RUNNING)
-        .returning(_tasks.c.task_id)
-    ).all()
+    due = _due(action, destination) | {"at_most": limit}
+    claimed = connection.scalars(_CLAIM, due).all()
     if not claimed:
         return []
-    rows = connection.execute(
-        select_versions()
-        .add_columns(
-            _tasks.c.task_id, _tasks.c.lane, _tasks.c.event_id, _tasks.c.action,
-            _tasks.c.destination, _tasks.c.parameters, _tasks.c.attempts, _tasks.c.line,
-        )
-        .join(_tasks, _tasks.c.version_id == schema.version.c.version_id)
-        .where(_tasks.c.task_id.in_(claimed))
-        .order_by(_tasks.c.task_id)
-    ).all()  # fmt: skip
+    rows = connection.execute(_SELECT_TASKS, {"task_ids": claimed})
     return [_as_task(row) for row in rows]
 
 
+def _due(action: Action, destination: str) -> dict[str, Any]:
+    return {"due_action": action, "due_destination": destination, "now": time.time()}
+
+
 def _complete(connection: Connection, task_id: int, result_version_id: int) -> None:
-    step = connection.scalar(
-        update(_tasks)
-        .where(_tasks.c.task_id == task_id)
-        .values(state=TaskState.DONE, finished_at=time.time(), error_kind="", error="")
-        .returning(_tasks.c.step)
-    )
-    dependents = connection.scalars(
-        select(_needs.c.task_id).where(_needs.c.needs_task_id == task_id)
-    ).all()
-    if not dependents:
-        return
-    connection.execute(
-        update(_tasks)
-        .where(
-            _tasks.c.task_id.in_(dependents),
-            _tasks.c.result_of == step,
-            _tasks.c.version_id.is_(None),
-        )
-        .values(version_id=result_version_id)
-    )
-    needed = schema.task.alias("needed")
-    connection.execute(
-        update(_tasks)
-        .where(
-            _tasks.c.task_id.in_(dependents),
-            _tasks.c.state == TaskState.BLOCKED,
-            ~exists().where(
-                _needs.c.task_id == _tasks.c.task_id,
-                needed.c.task_id == _needs.c.needs_task_id,
-                needed.c.state != TaskState.DONE,
-            ),
-        )
-        .values(state=TaskState.WAITING, run_at=time.time())
-    )
+    done = {"done_id": task_id, "now": time.time()}
+    step = connection.scalar(_SET_DONE, done)
+    dependents = connection.scalars(_FIND_DEPENDENTS, done).all()
+    for dependent in dependents:
+        of_it = {"dependent_id": dependent, "step_done": step, "result": result_version_id}
+        connection.execute(_GIVE_RESULT, of_it)
+        connection.execute(_FREE, {"dependent_id": dependent, "now": done["now"]})
 
 
 def _drop(connection: Connection, task_ids: set[int]) -> int:

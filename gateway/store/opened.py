@@ -1,0 +1,48 @@
+"""The store as a whole: everything over one data folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from gateway.store.committer import Committer
+from gateway.store.database import open_database
+from gateway.store.files import FileStorage
+from gateway.store.outbox import Outbox
+from gateway.store.reclaim import Reclaimer
+from gateway.store.tasks import Tasks
+
+INDEX_NAME = "index.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The parts of one open store; close() it."""
+
+    engine: Engine
+    files: FileStorage
+    committer: Committer
+    outbox: Outbox
+    tasks: Tasks
+    reclaimer: Reclaimer
+
+    def close(self) -> None:
+        """Commit what waits and close the database."""
+        self.committer.close()
+        self.engine.dispose()
+
+
+def open_store(folder: Path) -> Store:
+    """Open the store in `folder`, made if it is not there. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    engine = open_database(folder / INDEX_NAME)
+    files = FileStorage(folder)
+    committer = Committer(engine, files)
+    return Store(
+        engine,
+        files,
+        committer,
+        Outbox(engine, committer),
+        Tasks(engine, committer),
+        Reclaimer(engine, committer, files),
+    )
