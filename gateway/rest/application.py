@@ -47,7 +47,7 @@ class Application:
         except HTTPException as exc:
             return _problem(request, exc)
         except Exception:
-            log.exception("request_failed", method=request.method, path=request.path)
+            log.exception("request failed", method=request.method, path=request.path)
             return _problem(request, InternalServerError("see the log of the gateway"))
         return response
 

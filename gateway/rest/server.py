@@ -43,9 +43,7 @@ class HttpServer:
             reason = self._server.bind_problem or str(exc)
             raise CannotListen(host, port, reason) from exc
         self._thread.start()
-        bound_port = int(self._server.bind_addr[1])
-        log.info("http_listening", host=host, port=bound_port)
-        return bound_port
+        return int(self._server.bind_addr[1])
 
     def stop(self) -> None:
         """Finish the requests at hand, cut off clients that hang, close the port."""
@@ -103,4 +101,4 @@ class _Server(wsgi.Server):
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         """What cheroot has to say. Clients that go away are nobody's error."""
         if level >= logging.WARNING:
-            log.warning("http_server_trouble", problem=msg, exc_info=traceback)
+            log.warning("http server trouble", problem=msg, exc_info=traceback)

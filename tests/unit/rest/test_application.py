@@ -73,7 +73,7 @@ def test_an_unexpected_error_is_a_500_that_tells_no_detail(client):
 def test_an_unexpected_error_is_logged_once(client):
     with capture_logs() as lines:
         client.get("/fail")
-    assert [line["event"] for line in lines] == ["request_failed"]
+    assert [line["event"] for line in lines] == ["request failed"]
     assert lines[0]["path"] == "/fail"
 
 
