@@ -3,18 +3,23 @@
 Standard: PS3.10 section 7.
 """
 
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from pydicom import Dataset, dcmread
+from pydicom.config import IGNORE
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_file_meta_info, read_partial
+from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
+from gateway.dicom import syntaxes
 from gateway.dicom.identifiers import instance_id
 from gateway.errors import InstanceUnreadable
 from gateway.model import Identifiers
@@ -26,6 +31,8 @@ IMPLEMENTATION_VERSION_NAME = "DICOM_LUA_GW_1"
 _IDENTIFYING = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
 _IDENTIFYING_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in _IDENTIFYING]
 _LAST_IDENTIFYING = max(_IDENTIFYING_TAGS)
+_PIXEL_DATA = {Tag("PixelData"), Tag("FloatPixelData"), Tag("DoubleFloatPixelData")}
+_MAXIMUM_HEADER_BYTES = 1 << 26
 _MAXIMUM_UID_LENGTH = 64  # PS3.5 9.1
 
 
@@ -53,9 +60,23 @@ def header(
 
     The AE titles make a file tell who sent it, also when the index has to be made anew.
     """
+    uid = sop_instance_uid.encode("ascii")
+    uid += b"\x00" * (len(uid) % 2)
+    pattern, stand_in = _header_pattern(
+        sop_class_uid, transfer_syntax_uid, calling_aet, called_aet, len(uid)
+    )
+    return pattern.replace(stand_in, uid)
+
+
+@lru_cache(maxsize=1024)
+def _header_pattern(
+    sop_class_uid: str, transfer_syntax_uid: str, calling_aet: str, called_aet: str, uid_length: int
+) -> tuple[bytes, bytes]:
+    """A header with a stand-in of the SOP Instance UID's length: one encoding serves a series."""
+    stand_in = "?" * uid_length  # cannot occur in a UID
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
+    meta.MediaStorageSOPInstanceUID = UID(stand_in, validation_mode=IGNORE)
     meta.TransferSyntaxUID = UID(transfer_syntax_uid)
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
@@ -66,7 +87,7 @@ def header(
     out = DicomBytesIO()
     out.write(b"\x00" * 128 + b"DICM")
     write_file_meta_info(out, meta)
-    return out.getvalue()
+    return out.getvalue(), stand_in.encode("ascii")
 
 
 def read_meta(path: Path) -> FileMeta:
@@ -86,26 +107,40 @@ def read_meta(path: Path) -> FileMeta:
         raise InstanceUnreadable(f"not a DICOM file: {exc}") from exc
 
 
-def read_header(source: Path | BinaryIO) -> Dataset:
+def read_header(path: Path) -> Dataset:
     """The data set up to Pixel Data, decoded when asked for. Raises InstanceUnreadable."""
+    meta = read_meta(path)
     try:
-        return cast(Dataset, dcmread(source, stop_before_pixels=True))
+        with path.open("rb") as file:
+            if not syntaxes.by_uid(meta.transfer_syntax_uid).is_deflated:
+                return cast(Dataset, dcmread(file, stop_before_pixels=True))
+            file.seek(meta.data_set_offset)
+            return read_dataset(
+                _inflated(file),
+                is_implicit_VR=False,
+                is_little_endian=True,
+                stop_when=_is_pixel_data,
+            )
     except Exception as exc:
         raise InstanceUnreadable(f"the data set cannot be parsed: {exc}") from exc
 
 
-def _is_after_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return bool(tag > _LAST_IDENTIFYING)
-
-
-def read_identifiers(file: BinaryIO, *, sop_class_uid: str) -> Identifiers:
-    """The identifiers of the instance. Raises InstanceUnreadable.
+def read_identifiers(
+    file: BinaryIO, *, sop_class_uid: str, transfer_syntax_uid: str
+) -> Identifiers:
+    """The identifiers of the instance whose data set begins at the file's position.
 
     PatientID may be absent or empty (PS3.3 C.7.1, type 2); the three instance UIDs may not.
+    Raises InstanceUnreadable.
     """
+    syntax = syntaxes.by_uid(transfer_syntax_uid)
     try:
-        dataset = read_partial(
-            file, stop_when=_is_after_identifiers, specific_tags=_IDENTIFYING_TAGS
+        dataset = read_dataset(
+            _inflated(file) if syntax.is_deflated else file,
+            is_implicit_VR=syntax.is_implicit_vr,
+            is_little_endian=syntax.is_little_endian,
+            stop_when=_is_after_identifiers,
+            specific_tags=_IDENTIFYING_TAGS,
         )
         values = [str(dataset.get(keyword, "") or "") for keyword in _IDENTIFYING]
     except Exception as exc:
@@ -119,3 +154,17 @@ def read_identifiers(file: BinaryIO, *, sop_class_uid: str) -> Identifiers:
     return Identifiers(
         instance_id(patient, study, series, sop), patient, study, series, sop, sop_class_uid
     )
+
+
+def _is_after_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return bool(tag > _LAST_IDENTIFYING)
+
+
+def _is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return bool(tag in _PIXEL_DATA)
+
+
+def _inflated(file: BinaryIO) -> BytesIO:
+    """The beginning of a deflated data set (PS3.5 A.5): what a header takes, and not a bomb."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    return BytesIO(inflater.decompress(file.read(_MAXIMUM_HEADER_BYTES), _MAXIMUM_HEADER_BYTES))

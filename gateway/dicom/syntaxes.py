@@ -129,10 +129,17 @@ def lookup(name: str) -> TransferSyntax:
         raise UnknownTransferSyntax(name) from None
 
 
+def by_uid(uid: str) -> TransferSyntax:
+    """The syntax with this UID; for one we do not know, an encapsulated one in Explicit VR LE.
+
+    That is how every syntax of the standard since 1996 is encoded (PS3.5 A.4).
+    """
+    return _BY_NAME.get(uid) or TransferSyntax(uid, uid, uid, Family.OTHER)
+
+
 def label(uid: str) -> str:
     """The keyword of a UID for people to read; the UID itself when it is not known."""
-    syntax = _BY_NAME.get(uid)
-    return syntax.keyword if syntax else uid
+    return by_uid(uid).keyword
 
 
 def matching(patterns: Iterable[str]) -> tuple[TransferSyntax, ...]:

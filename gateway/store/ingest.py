@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from gateway.dicom import part10
-from gateway.errors import InstanceMismatch, StorageFull, StoreError
+from gateway.errors import InstanceMismatch, StorageFull
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Identifiers, Origin
@@ -83,17 +83,16 @@ class StoreArrival:
         self._staged = ingest._storage.stage(RECEIVED)
         self._file = self._staged.create()
         try:
+            header = part10.header(
+                sop_class_uid,
+                sop_instance_uid,
+                transfer_syntax_uid,
+                calling_aet=origin.calling_aet,
+                called_aet=origin.called_aet,
+            )
             with device_errors():
-                self._file.write(
-                    part10.header(
-                        sop_class_uid,
-                        sop_instance_uid,
-                        transfer_syntax_uid,
-                        calling_aet=origin.calling_aet,
-                        called_aet=origin.called_aet,
-                    )
-                )
-        except StoreError:
+                self._data_set_offset = self._file.write(header)
+        except BaseException:
             self.forget()
             raise
 
@@ -114,8 +113,12 @@ class StoreArrival:
         with device_errors():
             self._file.flush()
             size_bytes = self._file.tell()
-            self._file.seek(0)
-        identifiers = part10.read_identifiers(self._file, sop_class_uid=self._sop_class_uid)
+            self._file.seek(self._data_set_offset)
+        identifiers = part10.read_identifiers(
+            self._file,
+            sop_class_uid=self._sop_class_uid,
+            transfer_syntax_uid=self._syntax_uid,
+        )
         self._check_announced(identifiers)
         sync_file(self._file)
         self._file.close()

@@ -107,7 +107,12 @@ class Recovery:
         path = self._storage.path(key)
         meta = part10.read_meta(path)
         with path.open("rb") as file:
-            identifiers = part10.read_identifiers(file, sop_class_uid=meta.sop_class_uid)
+            file.seek(meta.data_set_offset)
+            identifiers = part10.read_identifiers(
+                file,
+                sop_class_uid=meta.sop_class_uid,
+                transfer_syntax_uid=meta.transfer_syntax_uid,
+            )
             file.seek(meta.data_set_offset)
             digest = hashlib.sha256()
             while block := file.read(1 << 20):
