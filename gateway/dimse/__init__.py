@@ -1,0 +1,1 @@
+"""The DICOM network, on pynetdicom: the receiver (C-STORE and C-ECHO SCP) and the sender (SCU)."""

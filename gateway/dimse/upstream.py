@@ -1,0 +1,501 @@
+"""pynetdicom's association without its reactors: all that we change in it, and nowhere else.
+
+pynetdicom runs two threads per association that hand each other primitives through queues and
+sleep a millisecond between looks. Here one thread does both: whoever waits for something *drives*
+the upper layer until it is there, and what is sent is on the wire when `send_pdu` returns. The
+state machine, ACSE, the PDUs and the DIMSE messages stay pynetdicom's.
+
+What is overridden is partly private there: `tests/unit/dimse/test_upstream.py` holds us to the
+version that it was written for.
+"""
+
+import logging
+import math
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import pynetdicom
+from pynetdicom import evt
+from pynetdicom.ae import ApplicationEntity
+from pynetdicom.association import Association
+from pynetdicom.dimse import DIMSEServiceProvider
+from pynetdicom.dimse_messages import DIMSEMessage
+from pynetdicom.dul import DULServiceProvider
+from pynetdicom.pdu import A_ABORT_RQ
+from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.transport import T_CONNECT, AssociationSocket
+
+from gateway.errors import GatewayError
+
+WRITTEN_FOR = "3.0."
+
+# Its messages repeat ours, once per association and with tracebacks; some quote what peers sent.
+logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
+
+_HEADER = struct.Struct(">BxI")
+_PDV_HEADER = struct.Struct(">IBB")
+_P_DATA_TF = 0x04
+_COMMAND, _LAST = 0x01, 0x02
+
+# 128 contexts that propose every transfer syntax there is take about 230,000 bytes.
+_MAXIMUM_ASSOCIATE_BYTES = 1 << 18
+_MAXIMUM_COMMAND_BYTES = 1 << 14
+# Some peers leave headers out when they count a PDU's length against the maximum we announced.
+_SLACK_BYTES = 64
+_FIRST_BUFFER_BYTES = 1 << 14
+_READ_AHEAD_BYTES = 1 << 18
+_LINGER_S = 1.0
+_LINGER_BYTES = 1 << 24
+
+
+class AssociationCut(GatewayError):
+    """The association ended within a message."""
+
+    kind = "association-cut"
+
+
+class Pdv(NamedTuple):
+    """A fragment of a command or of a data set (PS3.8 9.3.5.1, E.2), with its control byte."""
+
+    context_id: int
+    control: int
+    fragment: memoryview
+
+
+class DataPdu:
+    """A P-DATA-TF and its own primitive: views of the receive buffer instead of copies."""
+
+    def __init__(self, body: memoryview) -> None:
+        """Raises ValueError when the PDVs do not fill the body."""
+        self.pdvs: list[Pdv] = []
+        position, end = 0, len(body)
+        while position < end:
+            length, context_id, control = _PDV_HEADER.unpack_from(body, position)
+            following = position + 4 + length
+            if length < 2 or following > end:
+                raise ValueError(f"a PDV of {length} bytes does not fit into its P-DATA-TF")
+            fragment = body[position + _PDV_HEADER.size : following]
+            self.pdvs.append(Pdv(context_id, control, fragment))
+            position = following
+
+    def to_primitive(self) -> "DataPdu":
+        """Itself: the state machine asks for it (action DT-2)."""
+        return self
+
+
+class BufferedSocket(AssociationSocket):
+    """Reads ahead into one buffer, with a deadline; sends in one write, with a time limit."""
+
+    _assoc: "DrivenAssociation"
+
+    def __init__(self, assoc: "DrivenAssociation", **kwargs: Any) -> None:
+        super().__init__(assoc, **kwargs)
+        self.deadline = math.inf
+        self._buffer = memoryview(bytearray(_FIRST_BUFFER_BYTES))
+        self._start = 0  # of what has been received and not been taken
+        self._end = 0
+        if self._is_connected:
+            self._set_options()
+
+    def connect(self, primitive: T_CONNECT) -> None:
+        """Connect to the address of `primitive`; its result tells the state machine."""
+        try:
+            self._raw.settimeout(self.assoc.connection_timeout)
+            self._raw.connect(primitive.address_info.as_tuple)
+            self._set_options()
+        except OSError as exc:
+            self._assoc.dul.note(f"no connection: {exc}")
+            self._shutdown_socket()
+            self.socket = None
+            primitive.result = "Evt17"
+        else:
+            self._is_connected = True
+            primitive.result = "Evt2"
+        self.provider_queue.put(primitive)
+        self._ready.set()
+
+    def _set_options(self) -> None:
+        # An answer is one small segment: it must not wait for the peer's delayed acknowledgement.
+        self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    @property
+    def _raw(self) -> socket.socket:
+        if self.socket is None:
+            raise ConnectionError("the connection is closed")
+        return self.socket
+
+    def wait(self, timeout_s: float) -> bool:
+        """True when there is something to take, or the end of the connection to find out about."""
+        if self._start < self._end:
+            return True
+        self._start = self._end = 0
+        with suppress(TimeoutError):
+            self._receive(timeout_s)
+            return True
+        return False
+
+    @property
+    def has_input(self) -> bool:
+        """True when the peer has sent something, or closed."""
+        if self._start < self._end:
+            return True
+        try:
+            self._raw.settimeout(0)
+            self._raw.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def peek(self, size_bytes: int) -> memoryview:
+        """The next bytes, left to be taken. Raises OSError: closed, broken, or too slow."""
+        if self._start + size_bytes > len(self._buffer):
+            self._make_room(size_bytes)
+        while self._end - self._start < size_bytes:
+            self._receive(self.deadline - time.monotonic())
+        return self._buffer[self._start : self._start + size_bytes]
+
+    def take(self, size_bytes: int) -> memoryview:
+        """The next bytes; the view is overwritten by the next call. Raises OSError."""
+        view = self.peek(size_bytes)
+        self._start += size_bytes
+        return view
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """What pynetdicom's own reading calls."""
+        return bytearray(self.take(nr_bytes))
+
+    def _make_room(self, size_bytes: int) -> None:
+        unread = bytes(self._buffer[self._start : self._end])
+        if size_bytes > len(self._buffer):
+            # Room for more than one PDU: then one call to the kernel brings several short ones.
+            self._buffer = memoryview(bytearray(max(size_bytes, _READ_AHEAD_BYTES)))
+        self._buffer[: len(unread)] = unread
+        self._start, self._end = 0, len(unread)
+
+    def _receive(self, timeout_s: float) -> None:
+        if timeout_s <= 0:
+            raise TimeoutError("the peer did not finish in time")
+        self._raw.settimeout(None if timeout_s == math.inf else timeout_s)
+        received = self._raw.recv_into(self._buffer[self._end :])
+        if not received:
+            raise ConnectionError("the peer closed the connection")
+        self._end += received
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Send all of it in one call. Raises OSError."""
+        self._raw.settimeout(self.assoc.dimse_timeout)
+        self._raw.sendall(data)
+
+    def send(self, bytestream: bytes) -> None:
+        """What pynetdicom's state machine calls: a failure becomes an event of it."""
+        try:
+            self.write(bytestream)
+        except OSError as exc:
+            self._assoc.dul.note(f"the connection broke while sending: {exc}")
+            self.event_queue.put("Evt17")
+
+    def _shutdown_socket(self) -> None:
+        """Close so that the peer still reads what we sent last.
+
+        Closing a socket with unread input sends RST, upon which the peer may lose our last PDU:
+        close our side first and read what the peer still sends, for a second at most.
+        """
+        if self.socket is None:
+            return
+        with suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+            self._discard_input(time.monotonic() + _LINGER_S)
+        self.socket.close()
+        self._buffer = memoryview(b"")
+        self._start = self._end = 0
+
+    def _discard_input(self, deadline: float) -> None:
+        discarded = 0
+        while discarded < _LINGER_BYTES and (left := deadline - time.monotonic()) > 0:
+            self._raw.settimeout(left)
+            received = self._raw.recv_into(self._buffer)
+            if not received:
+                return
+            discarded += received
+
+
+class DrivenUpperLayer(DULServiceProvider):
+    """The upper layer in the hands of the thread that waits for it.
+
+    ended_by: the first thing that went wrong, in words; "" while nothing has.
+    ARTIM (PS3.8 9.1.5) is the time-out of what waits for an A-ASSOCIATE PDU, and the limit on
+    lingering after the last PDU of an association.
+    """
+
+    ended_by = ""
+    socket: BufferedSocket
+
+    def start(self) -> None:
+        """No thread: `Association` only has to be told that it may go on."""
+        self.assoc._dul_ready.set()
+
+    def is_alive(self) -> bool:
+        """Whether the association still has an upper layer."""
+        return not self._kill_thread
+
+    def stop_dul(self) -> bool:
+        """End now; close the connection."""
+        self._kill_thread = True
+        if self.socket is not None:
+            self.socket._shutdown_socket()
+        return True
+
+    def note(self, problem: str) -> None:
+        """Remember why the association ends; the first reason is the cause of the others."""
+        self.ended_by = self.ended_by or problem
+
+    def violation(self, problem: str) -> None:
+        """The peer broke the protocol: abort (Evt19)."""
+        self.note(problem)
+        self.event_queue.put("Evt19")
+        self._run_events()
+
+    def send_pdu(self, primitive: Any) -> None:
+        """Send now, in the calling thread."""
+        super().send_pdu(primitive)
+        self._run_events()
+
+    def receive_pdu(self, wait: bool = False, timeout: float | None = None) -> Any:
+        """The next primitive for the service user; None when there is none in time."""
+        if wait:
+            deadline = time.monotonic() + (math.inf if timeout is None else timeout)
+            self.drive(deadline, self.has_news)
+        return super().receive_pdu(wait=False)
+
+    def has_news(self) -> bool:
+        """Whether the peer has released, aborted, or answered about the association."""
+        return not self.to_user_queue.empty()
+
+    def drive(self, deadline: float, until: Callable[[], bool]) -> None:
+        """Receive until `until()` or the deadline (monotonic), or until the association ends."""
+        self._run_events()
+        while not (self._kill_thread or until()):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return
+            if self._has_input(left):
+                self._deadline = deadline
+                self._read_pdu_data()
+                self._run_events()
+
+    _deadline = math.inf
+
+    def _has_input(self, timeout_s: float) -> bool:
+        try:
+            return self.socket.wait(timeout_s)
+        except OSError as exc:
+            self.note(str(exc))
+            self.event_queue.put("Evt17")
+            self._run_events()
+            return False
+
+    def _run_events(self) -> None:
+        """Take all that waits through the state machine."""
+        while not self._kill_thread:
+            if self.event_queue.empty() and not self._process_recv_primitive():
+                return
+            self._run_event(self.event_queue.get_nowait())
+            if self.state_machine.current_state == "Sta13" and self.event_queue.empty():
+                # The last PDU of the association is sent. Closing emits Evt17, which ends it.
+                self.socket.close()
+
+    def _run_event(self, event: str) -> None:
+        try:
+            self.state_machine.do_action(event)
+        except Exception as exc:  # noqa: BLE001 - whatever pynetdicom finds wrong with a peer's PDU
+            # As its own reactor does: past the state machine, whose state is not known any more.
+            self.note(f"{event} failed in {self.state_machine.current_state}: {exc!r}")
+            abort = A_ABORT_RQ()
+            abort.source, abort.reason_diagnostic = 0x02, 0x00
+            self.socket.send(abort.encode())
+            self.assoc.is_aborted = True
+            self.assoc.is_established = False
+            self.stop_dul()
+
+    def _read_pdu_data(self) -> None:
+        """Read one PDU; one that is too long is refused by its header, before it is read."""
+        is_established = self.state_machine.current_state == "Sta6"
+        self.socket.deadline = (
+            time.monotonic() + (self.assoc.dimse_timeout or math.inf)
+            if is_established
+            else self._deadline
+        )
+        try:
+            pdu_type, length = _HEADER.unpack(self.socket.peek(_HEADER.size))
+            if length > self._limit(pdu_type):
+                self.note(f"a PDU of type 0x{pdu_type:02X} and {length} bytes is too long")
+                self.event_queue.put("Evt19")
+            elif pdu_type == _P_DATA_TF and is_established:
+                self._read_data(length)
+            else:
+                self.socket.peek(_HEADER.size + length)
+                super()._read_pdu_data()
+                self._note_event()
+        except OSError as exc:
+            self.note(str(exc))
+            self.event_queue.put("Evt17")
+
+    def _read_data(self, length: int) -> None:
+        self.socket.take(_HEADER.size)
+        try:
+            self._recv_pdu.put(DataPdu(self.socket.take(length)))  # type: ignore[arg-type]
+            self.event_queue.put("Evt10")
+        except (ValueError, struct.error) as exc:
+            self.note(str(exc))
+            self.event_queue.put("Evt19")
+
+    def _note_event(self) -> None:
+        event = self.event_queue.queue[-1]
+        if event == "Evt16":
+            self.note("the peer aborted the association")
+        elif event == "Evt19":
+            self.note("the peer sent what is no valid PDU")
+
+    def _limit(self, pdu_type: int) -> int:
+        if pdu_type == _P_DATA_TF:
+            user = self.assoc.acceptor if self.assoc.is_acceptor else self.assoc.requestor
+            return (user.maximum_length or 0) + _SLACK_BYTES
+        return _MAXIMUM_ASSOCIATE_BYTES if pdu_type in (0x01, 0x02) else _SLACK_BYTES
+
+
+class DrivenDimse(DIMSEServiceProvider):
+    """Messages whose data sets are pulled, fragment by fragment, by who serves them."""
+
+    dul: DrivenUpperLayer
+
+    def __init__(self, assoc: "DrivenAssociation") -> None:
+        super().__init__(assoc)
+        self._pdvs: deque[Pdv] = deque()
+
+    @property
+    def maximum_pdu_size(self) -> int:
+        """What the peer takes, but bounded: "any" must not make us send a file as one PDU."""
+        return min(super().maximum_pdu_size or _READ_AHEAD_BYTES, _READ_AHEAD_BYTES)
+
+    def receive_primitive(self, primitive: P_DATA | DataPdu) -> None:
+        """The state machine received data (DT-2). Data during a release is of no use (AR-6)."""
+        if isinstance(primitive, DataPdu):
+            self._pdvs.extend(primitive.pdvs)
+
+    def get_msg(self, block: bool = False) -> tuple[Any, Any]:
+        """What pynetdicom's services call: the next message, waited for or not."""
+        return self.next_message((self.dimse_timeout or math.inf) if block else 0)
+
+    def next_message(self, silence_s: float) -> tuple[Any, Any]:
+        """The context id and the primitive of the next message, its data set yet to be read.
+
+        (None, None) when none begins in `silence_s`, or the association ends or is being released.
+        Raises AssociationCut.
+        """
+        pdv = self._next_pdv(silence_s)
+        if pdv is None:
+            return None, None
+        message = DIMSEMessage()
+        size_bytes = 0
+        while True:
+            size_bytes += len(pdv.fragment)
+            if not pdv.control & _COMMAND or size_bytes > _MAXIMUM_COMMAND_BYTES:
+                raise self._violation("a command set was expected, and no longer than any can be")
+            data = P_DATA()
+            control = bytes((pdv.control & (_COMMAND | _LAST),))
+            data.presentation_data_value_list.append(
+                (pdv.context_id, control + bytes(pdv.fragment))
+            )
+            self._decode(message.decode_msg, data)
+            if pdv.control & _LAST:
+                return pdv.context_id, self._decode(message.message_to_primitive)
+            pdv = self._next_pdv_of_message()
+
+    def _decode(self, decoder: Callable[..., Any], *arguments: P_DATA) -> Any:
+        try:
+            return decoder(*arguments)
+        except Exception as exc:
+            raise self._violation(f"the command set is not understood: {exc!r}") from exc
+
+    def fragments(self, context_id: int) -> Iterator[memoryview]:
+        """The data set that follows a command. Each view is valid until the next one is asked for.
+
+        Raises AssociationCut.
+        """
+        is_last = False
+        while not is_last:
+            pdv = self._next_pdv_of_message()
+            if pdv.context_id != context_id or pdv.control & _COMMAND:
+                raise self._violation("a fragment is not of the data set that is under way")
+            is_last = bool(pdv.control & _LAST)
+            yield pdv.fragment
+
+    def _next_pdv_of_message(self) -> Pdv:
+        pdv = self._next_pdv(self.dimse_timeout or math.inf)
+        if pdv is None:
+            self.dul.note("the peer paused for too long within a message")
+            raise AssociationCut(self.dul.ended_by)
+        return pdv
+
+    def _next_pdv(self, silence_s: float) -> Pdv | None:
+        if not self._pdvs:
+            self.dul.drive(time.monotonic() + silence_s, self._has_something)
+        return self._pdvs.popleft() if self._pdvs else None
+
+    def _has_something(self) -> bool:
+        return bool(self._pdvs) or self.dul.has_news()
+
+    def _violation(self, problem: str) -> AssociationCut:
+        self.dul.violation(problem)
+        return AssociationCut(problem)
+
+
+class DrivenAssociation(Association):
+    """An association whose thread, or whose caller, drives its upper layer."""
+
+    dul: DrivenUpperLayer
+    dimse: DrivenDimse
+
+    def __init__(self, ae: ApplicationEntity, mode: str) -> None:
+        super().__init__(ae, mode)
+        self.dul = DrivenUpperLayer(self)
+        self.dimse = DrivenDimse(self)
+        self._is_paused = True  # no reactor runs that its services would have to wait for
+
+    def _bind_defaults(self) -> None:
+        """Without the handlers that write whole PDUs and messages to the log."""
+        for event in evt._INTERVENTION_EVENTS:
+            self.bind(event, evt.get_default_handler(event))
+
+    def _abort_blocking(self, block: bool = True) -> None:
+        """Send A-ABORT, close the connection and end."""
+        if not self._sent_abort and not self.is_released:
+            self._sent_abort = True
+            self.acse.send_abort(0x00)
+        self.kill()
+
+    def kill(self) -> None:
+        """End; close the connection if it is still open."""
+        self._kill = True
+        self.is_established = False
+        self.dul.stop_dul()
+
+
+def check_version() -> None:
+    """Raises RuntimeError when pynetdicom is not the version whose private parts we know."""
+    if not pynetdicom.__version__.startswith(WRITTEN_FOR):
+        raise RuntimeError(
+            f"pynetdicom {pynetdicom.__version__} is installed; gateway.dimse.upstream was written"
+            f" for {WRITTEN_FOR}x"
+        )
+
+
+check_version()
