@@ -3,7 +3,8 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +26,48 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Configuration:
     Relative paths in the file start at its folder; all others at the working folder.
     Raises ConfigurationInvalid with every fault: of the file, of each key, of each variable.
     """
-    tree = _file_tree(path) if path else {}
-    found, faults = overrides(environment, tree)
-    for override in found:
-        _put(tree, override)
-    configuration, wrong = _validated(tree, found)
-    faults += wrong
-    if faults or configuration is None:
+    configuration, faults = inspect(path, environment)
+    if faults:
         raise ConfigurationInvalid(faults)
     return configuration
 
 
-def _file_tree(path: Path) -> dict[str, Any]:
-    """The file's keys and values. Raises ConfigurationInvalid: the rest is a guess then."""
+def inspect(path: Path | None, environment: Mapping[str, str]) -> tuple[Configuration, list[Fault]]:
+    """As load(), but answers the faults, and sections without fault although others have some.
+
+    A section with a fault has its defaults.
+    """
+    tree, unreadable = _file_tree(path) if path else ({}, None)
+    found, faults = overrides(environment, tree)
+    if unreadable:
+        # What the variables lack may be in the file: more cannot be said.
+        return Configuration(), [unreadable, *faults]
+    for override in found:
+        _put(tree, override)
+    variables = {override.place: override.variable for override in found}
+
+    def name_of(place: Place) -> str:
+        return _name_in_environment(place, variables) or place_text(place)
+
+    try:
+        configuration = _validated(tree)
+    except ValidationError as exc:
+        faults += [fault_of(error, name_of) for error in exc.errors(include_url=False)]
+        return _right_sections(tree), faults
+    return configuration, faults + contradictions(configuration, name_of)
+
+
+def _file_tree(path: Path) -> tuple[dict[str, Any], Fault | None]:
+    """The file's keys and values, or why there are none."""
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as exc:
-        raise ConfigurationInvalid([Fault(str(path), f"cannot be read: {exc.strerror}")]) from exc
-    except UnicodeDecodeError as exc:
-        raise ConfigurationInvalid([Fault(str(path), "is not text in UTF-8")]) from exc
+        return {}, Fault(str(path), f"cannot be read: {exc.strerror}")
+    except UnicodeDecodeError:
+        return {}, Fault(str(path), "is not text in UTF-8")
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigurationInvalid([_syntax_fault(path, str(exc))]) from exc
-    return _anchored(tree, root(), path.absolute().parent)
+        return {}, _syntax_fault(path, str(exc))
+    return _anchored(tree, root(), path.absolute().parent), None
 
 
 def _syntax_fault(path: Path, message: str) -> Fault:
@@ -80,21 +101,19 @@ def _put(tree: dict[str, Any], override: Override) -> None:
     inner[name] = override.value
 
 
-def _validated(
-    tree: dict[str, Any], found: Sequence[Override]
-) -> tuple[Configuration | None, list[Fault]]:
-    variables = {override.place: override.variable for override in found}
+def _validated(tree: dict[str, Any]) -> Configuration:
+    """Raises ValidationError."""
+    # Strict, or "yes" and 1 would pass for true; as JSON, or lists would not pass for tuples.
+    return Configuration.model_validate_json(json.dumps(tree, default=str), strict=True)
 
-    def name_of(place: Place) -> str:
-        return _name_in_environment(place, variables) or place_text(place)
 
-    try:
-        # Strict, or "yes" and 1 would pass for true; as JSON, or lists would not pass for tuples.
-        text = json.dumps(tree, default=str)
-        configuration = Configuration.model_validate_json(text, strict=True)
-    except ValidationError as exc:
-        return None, [fault_of(error, name_of) for error in exc.errors(include_url=False)]
-    return configuration, contradictions(configuration, name_of)
+def _right_sections(tree: dict[str, Any]) -> Configuration:
+    right = {}
+    for section, content in tree.items():
+        with suppress(ValidationError):
+            _validated({section: content})
+            right[section] = content
+    return _validated(right)
 
 
 def _name_in_environment(place: Place, variables: Mapping[Place, str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.loader import load
+from gateway.config.loader import inspect, load
 from gateway.config.models import Configuration
 from gateway.errors import ConfigurationInvalid
 
@@ -329,3 +329,17 @@ class TestContradictions:
     )
     def test_what_only_looks_like_a_contradiction_is_accepted(self, read, text):
         read(text)
+
+
+class TestInspect:
+    def test_sections_without_fault_are_kept_beside_others(self, tmp_path):
+        file = tmp_path / "gateway.toml"
+        file.write_text('[dicom]\nport = "x"\n[scripts]\nfolder = "lua"\n')
+        configuration, faults = inspect(file, {})
+        assert [fault.where for fault in faults] == ["dicom.port"]
+        assert configuration.scripts.folder == tmp_path / "lua"
+        assert configuration.dicom.port == 11112
+
+    def test_variables_are_inspected_although_the_file_cannot_be_read(self, tmp_path):
+        _, faults = inspect(tmp_path / "none.toml", {"GATEWAY_FOO": "1"})
+        assert [fault.where for fault in faults] == [str(tmp_path / "none.toml"), "GATEWAY_FOO"]
