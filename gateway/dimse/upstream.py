@@ -15,7 +15,7 @@ import socket
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -24,7 +24,8 @@ from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import DIMSEMessage
+from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
+from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import P_DATA
@@ -41,6 +42,7 @@ _HEADER = struct.Struct(">BxI")
 _PDV_HEADER = struct.Struct(">IBB")
 _P_DATA_TF = 0x04
 _COMMAND, _LAST = 0x01, 0x02
+_DATA_SET_FOLLOWS = 0x0001
 
 # 128 contexts that propose every transfer syntax there is take about 230,000 bytes.
 _MAXIMUM_ASSOCIATE_BYTES = 1 << 18
@@ -424,6 +426,22 @@ class DrivenDimse(DIMSEServiceProvider):
             return decoder(*arguments)
         except Exception as exc:
             raise self._violation(f"the command set is not understood: {exc!r}") from exc
+
+    def send_store(self, request: C_STORE, context_id: int, data_set: Iterable[memoryview]) -> None:
+        """Send a C-STORE request and its data set, which comes as ready P-DATA-TFs.
+
+        They go past the state machine, which data does not move (DT-1 stays in Sta6).
+        Raises OSError, AssociationCut.
+        """
+        message = C_STORE_RQ()
+        message.primitive_to_message(request)
+        message.command_set.CommandDataSetType = _DATA_SET_FOLLOWS
+        for data in message.encode_msg(context_id, self.maximum_pdu_size):
+            self.dul.send_pdu(data)
+        for pdus in data_set:
+            if not self.dul.is_alive():
+                raise AssociationCut(self.dul.ended_by)
+            self.dul.socket.write(pdus)
 
     def fragments(self, context_id: int) -> Iterator[memoryview]:
         """The data set that follows a command. Each view is valid until the next one is asked for.
