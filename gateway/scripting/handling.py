@@ -1,0 +1,105 @@
+"""Handling one event with one script: ask the script, then settle the event, or park it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from gateway.errors import (
+    GatewayError,
+    NotFound,
+    ScriptOutOfMemory,
+    ScriptTimedOut,
+    UnknownDestination,
+)
+from gateway.logs import logger
+from gateway.model import Event, ParkedEvent, Step
+from gateway.scripting.callbacks import ON_STORED_INSTANCE
+from gateway.scripting.script import LoadedScript
+from gateway.scripting.surroundings import Surroundings
+
+log = logger("scripting")
+
+
+class Handler:
+    """What the workers of one lane do with an event."""
+
+    def __init__(self, lane: str, surroundings: Surroundings) -> None:
+        self._lane = lane
+        self._around = surroundings
+
+    def handle(self, event: Event, loaded: LoadedScript, give_up: Callable[[], None]) -> bool:
+        """Settle or park the event. False: the runtime must not be used again.
+
+        give_up: called by the watch when the script does not come back.
+        Raises GivenUp, Stopping: then the event is neither settled nor parked.
+        """
+        started_s = time.monotonic()
+        try:
+            steps = self._ask(event, loaded, give_up) if loaded.wants_events else ()
+            self._around.persist(
+                lambda: self._around.queue.settle(self._lane, event, steps),
+                final=(NotFound, UnknownDestination),
+            )
+        except GatewayError as exc:
+            self.park(event, exc, loaded.script.version)
+            return not isinstance(exc, ScriptTimedOut | ScriptOutOfMemory)
+        (log.info if steps else log.debug)(
+            "event handled",
+            script=self._lane,
+            event_id=event.event_id,
+            instance=event.version.instance_id,
+            steps=len(steps),
+            ms=round((time.monotonic() - started_s) * 1000, 1),
+        )
+        return True
+
+    def park(self, event: Event, error: GatewayError, script_version: str) -> None:
+        """Keep an event that this lane could not handle. Raises Stopping."""
+        traceback = getattr(error, "traceback", "")
+        parked = ParkedEvent(
+            lane=self._lane,
+            event_id=event.event_id,
+            instance_id=event.version.instance_id,
+            error_kind=error.kind,
+            error=str(error),
+            traceback=traceback,
+            script_version=script_version,
+            parked_at=datetime.now(UTC),
+        )
+        self._around.persist(lambda: self._around.queue.park(parked))
+        self._around.metrics.errors.labels(kind=error.kind).inc()
+        log.error(
+            "event parked",
+            script=self._lane,
+            event_id=event.event_id,
+            instance=event.version.instance_id,
+            kind=error.kind,
+            reason=str(error),
+            traceback=traceback,
+        )
+
+    def _ask(
+        self, event: Event, loaded: LoadedScript, give_up: Callable[[], None]
+    ) -> Sequence[Step]:
+        """The steps that the script wants. Raises GatewayError, GivenUp."""
+        tags = self._tags_of(event)
+        seconds = self._around.metrics.script_seconds.labels(
+            script=self._lane, callback=ON_STORED_INSTANCE.name
+        )
+        with seconds.time():
+            return self._around.watch.run(
+                lambda: loaded.on_stored_instance(event, tags),
+                limit_s=loaded.script.settings.timeout_s,
+                give_up=give_up,
+            )
+
+    def _tags_of(self, event: Event) -> Mapping[str, object]:
+        try:
+            return self._around.tags.of(event.version)
+        except GatewayError:
+            raise
+        except Exception as exc:  # a border: one unreadable file must not end the lane
+            log.exception("tags could not be read", instance=event.version.instance_id)
+            raise GatewayError(
+                f"the tags could not be read: {type(exc).__name__}, see the log"
+            ) from exc

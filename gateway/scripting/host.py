@@ -1,0 +1,81 @@
+"""All scripts of the gateway: the folder, and a lane for each script in it."""
+
+import time
+from collections.abc import Callable, Collection
+
+from gateway.config.models import Scripts
+from gateway.errors import ScriptSyntaxError
+from gateway.metrics import Metrics
+from gateway.ports import EventQueue, Tags
+from gateway.scripting.folder import FolderWatch
+from gateway.scripting.lane import Lane
+from gateway.scripting.script import Script
+from gateway.scripting.sources import Snapshot
+from gateway.scripting.surroundings import Surroundings
+from gateway.scripting.watch import Watch
+
+# How long past its limit a script is waited for before its thread is given up.
+GRACE_S = 2.0
+
+
+class ScriptHost:
+    """Runs the scripts of the folder until stop()."""
+
+    def __init__(
+        self,
+        settings: Scripts,
+        queue: EventQueue,
+        tags: Tags,
+        destinations: Callable[[], Collection[str]],
+        metrics: Metrics,
+        *,
+        grace_s: float = GRACE_S,
+    ) -> None:
+        """destinations: the names that Forward knows now; asked at every call of Forward."""
+        self._settings = settings
+        self._watch = Watch(grace_s)
+        self._around = Surroundings(queue, tags, destinations, metrics, self._watch)
+        self._lanes: dict[str, Lane] = {}
+        self._present: tuple[str, ...] = ()
+        self._folder = FolderWatch(settings.folder, self._changed, polling=settings.polling)
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The scripts that are there now; known when start() returns."""
+        return self._present
+
+    def start(self) -> None:
+        """Open a lane for every script that is there; they load at the same time, in threads.
+
+        When this returns, events that come are for these lanes, loaded or not.
+        """
+        self._watch.start()
+        self._folder.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Let callbacks in hand come to their end; what takes longer is left to the next start."""
+        deadline_s = time.monotonic() + timeout_s
+        self._around.stopping.set()
+        self._folder.stop()
+        for lane in self._lanes.values():
+            lane.join(deadline_s)
+        self._watch.stop()
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        for name in self._present:
+            if name not in snapshot.scripts:
+                self._lanes[name].remove()
+        self._present = tuple(snapshot.scripts)
+        for name in self._present:
+            lane = self._lanes.setdefault(name, Lane(name, self._around))
+            lane.open()
+            if lane.latest is None or lane.latest.is_outdated_by(snapshot):
+                self._renew(lane, snapshot)
+
+    def _renew(self, lane: Lane, snapshot: Snapshot) -> None:
+        try:
+            script = Script.of(lane.name, snapshot, self._settings)
+        except ScriptSyntaxError as exc:
+            lane.refuse(exc)
+        else:
+            lane.install(script)

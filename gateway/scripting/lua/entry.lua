@@ -1,0 +1,65 @@
+-- How Python enters the runtime. Each function but `describe` and `defines` arms the limits and
+-- ends in a tail call of a C function: when the script has been killed, every further instruction
+-- raises, so there must not be one between the script and Python.
+--
+-- Arguments: the script's globals, the limits, the sandbox's setter of the current callback.
+local globals, limits, set_callback = ...
+
+local load, pcall, rawget, type, tostring = load, pcall, rawget, type, tostring
+local traceback = debug.traceback
+
+-- Real errors only take notes here: an error value may be a table with a __tostring that never
+-- ends, and that must not run in a handler.
+local problem, stack = nil, ''
+local function take_notes(value)
+  problem, stack = value, traceback('', 2)
+  return nil
+end
+
+-- xpcall as it is: limits.xpcall is for scripts.
+local protected = xpcall
+local entry = {}
+
+-- The chunk compiled from `source`, kept until run(); or the message of the compiler.
+local main_chunk
+function entry.compile(source, name)
+  local message
+  main_chunk, message = load(source, '@' .. name, 't', globals)
+  return message
+end
+
+function entry.run(deadline_s)
+  problem, stack = nil, ''
+  set_callback(main_chunk)
+  limits.arm(deadline_s)
+  return protected(main_chunk, take_notes)
+end
+
+function entry.defines(callback)
+  return type(rawget(globals, callback)) == 'function'
+end
+
+function entry.call(deadline_s, callback, ...)
+  problem, stack = nil, ''
+  local f = rawget(globals, callback)
+  set_callback(f)
+  limits.arm(deadline_s)
+  return protected(f, take_notes, ...)
+end
+
+-- What went wrong in the last call, as text: the message and the stack. Runs under the limits too,
+-- because a script's __tostring may run here.
+local function to_text()
+  local value = problem
+  if type(value) == 'table' and type(rawget(value, 'message')) == 'string' then
+    value = value.message
+  end
+  return tostring(value), stack
+end
+
+function entry.describe(deadline_s)
+  limits.arm(deadline_s)
+  return pcall(to_text)
+end
+
+return entry

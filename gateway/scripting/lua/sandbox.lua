@@ -1,0 +1,261 @@
+-- The globals of a script: a table of its own that holds what is listed here and nothing else.
+--
+-- The real globals stay out of reach, in both profiles: with them go ffi, the Python bridge, the C
+-- loaders, the debug library, getfenv and setfenv. lupa looks up debug.traceback in the real
+-- globals before every call, outside of any protection: a script that could remove it there, or
+-- give the table a raising metamethod, would end the process.
+--
+-- Arguments: profile ('trusted' or 'sandboxed'), the limits, the compatibility functions, the host
+-- functions. A host function answers true and its results, or false and a message; it never raises.
+local profile, limits, compat, host = ...
+
+local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
+local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
+local concat, getinfo, max, unpack = table.concat, debug.getinfo, math.max, unpack
+
+local BASE = {
+  '_VERSION', 'assert', 'collectgarbage', 'error', 'getmetatable', 'ipairs', 'next', 'pairs', 'pcall',
+  'rawequal', 'rawget', 'rawset', 'select', 'setmetatable', 'tonumber', 'type', 'unpack',
+}
+local LIBRARIES = { 'bit', 'coroutine', 'math', 'string', 'table' }
+local SANDBOXED_OS = { 'clock', 'date', 'difftime', 'time' }
+-- Not os.exit, which would end the gateway, nor os.setlocale, which would change how the whole
+-- process reads numbers; os.execute goes through the host.
+local TRUSTED_OS = { 'clock', 'date', 'difftime', 'getenv', 'remove', 'rename', 'time', 'tmpname' }
+
+local function pick(source, names)
+  local picked = {}
+  for _, name in pairs(names) do
+    picked[name] = source[name]
+  end
+  return picked
+end
+
+string.dump = nil -- byte code is never verified: neither made nor read
+for library, functions in pairs(compat) do
+  if library ~= 'base' then
+    _G[library] = _G[library] or {}
+    for name, f in pairs(functions) do
+      _G[library][name] = f
+    end
+  end
+end
+
+local globals = pick(_G, BASE)
+globals._G = globals
+globals.bit32, globals.utf8 = bit32, utf8
+globals.tostring, globals.rawlen = tostring, compat.base.rawlen
+globals.xpcall = limits.xpcall
+for _, name in pairs(LIBRARIES) do
+  globals[name] = _G[name]
+end
+globals.os = pick(os, profile == 'trusted' and TRUSTED_OS or SANDBOXED_OS)
+globals.debug = { traceback = debug.traceback }
+
+-- Everything about a function but the function itself.
+function globals.debug.getinfo(subject, what)
+  if type(subject) == 'number' then
+    subject = subject + 1
+  end
+  local info = getinfo(subject, 'nSl')
+  if info then
+    info.func = nil
+  end
+  return info
+end
+
+-- Where the script is: the innermost frame that belongs to a file. A primitive that is called as
+-- `return Forward(...)` has replaced its caller's frame: then the callback's first line.
+local current_callback
+local function position()
+  local level, info = 2, getinfo(2, 'Sl')
+  while info do
+    if byte(info.source) == 64 and info.currentline > 0 then -- '@': loaded from a file
+      return sub(info.source, 2) .. ':' .. info.currentline
+    end
+    level = level + 1
+    info = getinfo(level, 'Sl')
+  end
+  info = current_callback and getinfo(current_callback, 'S')
+  return info and sub(info.source, 2) .. ':' .. max(info.linedefined, 1) or '?'
+end
+
+local function fail(problem)
+  error(position() .. ': ' .. problem, 0)
+end
+
+-- Host functions: only strings, booleans, nil and numbers cross. A table or function that Python
+-- received from a coroutine is a crash once that coroutine has been collected, and a number that
+-- Python cannot hold as an integer would raise a Python exception inside the script.
+local function crossing(value)
+  if type(value) == 'number' then
+    return (value > -2 ^ 53 and value < 2 ^ 53) and value or tostring(value)
+  end
+  return value
+end
+
+local function answer(succeeded, ...)
+  limits.look()
+  if succeeded then
+    return ...
+  end
+  fail((...))
+end
+
+local function ask(name, ...)
+  limits.look()
+  return answer(host[name](...))
+end
+
+-- Primitives ------------------------------------------------------------------------------------
+
+local SCALAR = { ['nil'] = true, boolean = true, number = true, string = true }
+
+local function scalar(value, primitive, what)
+  if not SCALAR[type(value)] then
+    fail(primitive .. ': ' .. what .. ' must not be a ' .. type(value))
+  end
+  return crossing(value)
+end
+
+-- A table of options as name, value, name, value...; the legacy third argument as it is.
+local function flat(options, primitive)
+  if type(options) ~= 'table' then
+    return scalar(options, primitive, 'the third argument')
+  end
+  local pairs_of_options, count = {}, 0
+  for name, value in pairs(options) do
+    pairs_of_options[count + 1] = tostring(scalar(name, primitive, "an option's name"))
+    pairs_of_options[count + 2] = scalar(value, primitive, 'option ' .. tostring(name))
+    count = count + 2
+  end
+  return unpack(pairs_of_options, 1, count)
+end
+
+for _, primitive in pairs({ host.primitives() }) do
+  globals[primitive] = function(resource, target, options)
+    return ask(
+      'plan',
+      primitive,
+      position(),
+      scalar(resource, primitive, 'the first argument'),
+      scalar(target, primitive, 'the second argument'),
+      flat(options, primitive)
+    )
+  end
+end
+
+function globals.print(...)
+  local words = { ... }
+  for index = 1, select('#', ...) do
+    words[index] = tostring(words[index])
+  end
+  ask('say', concat(words, ', '))
+end
+
+-- Loading ---------------------------------------------------------------------------------------
+
+-- As in Lua 5.2: text only, and the script's own globals unless told otherwise.
+function globals.load(chunk, name, _, environment)
+  if type(chunk) == 'function' then
+    local pieces = {}
+    for piece in chunk do
+      if piece == '' then
+        break
+      end
+      pieces[#pieces + 1] = piece
+    end
+    chunk = concat(pieces)
+  end
+  if type(chunk) ~= 'string' then
+    error('load: a string or a function expected', 2)
+  end
+  return load(chunk, name or chunk, 't', environment or globals)
+end
+
+function globals.loadstring(text, name)
+  return globals.load(text, name)
+end
+
+local loaded = pick(globals, LIBRARIES)
+loaded._G, loaded.bit32, loaded.utf8 = globals, bit32, utf8
+loaded.os, loaded.debug = globals.os, globals.debug
+-- package.path is there to be read and extended by scripts that do so; require does not use it.
+globals.package = { loaded = loaded, preload = {}, path = '?.lua;?/init.lua', cpath = '', config = '/\n;\n?\n!\n-\n' }
+
+local being_loaded = {}
+local function module_loader(name)
+  local preloaded = rawget(globals.package, 'preload') and globals.package.preload[name]
+  if preloaded then
+    return preloaded
+  end
+  local path, source = ask('read_module', name)
+  local chunk, problem = load(source, '@' .. path, 't', globals)
+  if not chunk then
+    error(problem, 0)
+  end
+  return chunk
+end
+
+-- Modules come from the script folder as it was when the script was loaded.
+function globals.require(name)
+  name = tostring(name)
+  if loaded[name] ~= nil then
+    return loaded[name]
+  elseif being_loaded[name] then
+    fail("module '" .. name .. "' requires itself, or failed to load before")
+  end
+  being_loaded[name] = true
+  local value = module_loader(name)(name)
+  if loaded[name] == nil then
+    loaded[name] = value == nil or value
+  end
+  being_loaded[name] = nil
+  return loaded[name]
+end
+
+if profile == 'trusted' then
+  globals.io, loaded.io = io, io
+
+  function globals.os.exit()
+    fail('os.exit is closed: it would end the whole gateway')
+  end
+
+  -- Answers what Lua 5.2 and later do: true or nil, 'exit' or 'signal', the code.
+  function globals.os.execute(command)
+    if command == nil then
+      return true
+    end
+    return ask('execute', tostring(command))
+  end
+
+  local open = io.open
+  function globals.loadfile(path, _, environment)
+    local file, problem = open(path, 'rb')
+    if not file then
+      return nil, problem
+    end
+    local text = file:read('*a')
+    file:close()
+    return load(gsub(text, '^#', '--#', 1), '@' .. path, 't', environment or globals)
+  end
+
+  function globals.dofile(path)
+    local chunk, problem = globals.loadfile(path)
+    if not chunk then
+      error(problem, 0)
+    end
+    return chunk()
+  end
+end
+
+-- A second wall: nothing of this is reachable from a script, and nothing of it is needed any more.
+for _, name in pairs({ 'python', 'ffi', 'jit', 'jit.util', 'jit.opt', 'jit.profile', 'string.buffer' }) do
+  package.loaded[name], package.preload[name] = nil, nil
+end
+_G.python, _G.jit, _G.newproxy, package.loadlib = nil, nil, nil, nil
+debug = { traceback = debug.traceback } -- the one function that lupa looks up
+
+return globals, function(callback)
+  current_callback = callback
+end

@@ -1,0 +1,252 @@
+"""One LuaJIT runtime: a script's globals, its limits, and the border between Lua and Python.
+
+Rules that hold the process together, each with a test that breaks it:
+
+- Nothing is ever assigned from Python into a table that a script can reach, and no method of such a
+  table is called: lupa does both without protection, and partly with the GIL held.
+- Only strings, numbers, booleans and nil leave Lua.
+- Python pushes nothing while memory is short: a failed push ends the process.
+- Text crosses as bytes: the runtime's encoding is Latin-1, in which every byte is a character, and
+  what we put in or take out is UTF-8 underneath.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import Any, Literal
+
+from lupa import LuaError, LuaMemoryError, luajit21
+
+from gateway.errors import ScriptError, ScriptOutOfMemory, ScriptSyntaxError, ScriptTimedOut
+from gateway.logs import logger
+
+log = logger("scripting")
+
+HostFunction = Callable[..., Any]
+_LUA = files("gateway.scripting") / "lua"
+_CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
+    "limits.lua", "compat.lua", "sandbox.lua", "entry.lua",
+)}  # fmt: skip
+# Between the limit, at which a script is ended in good order, and the allocator's, at which an
+# allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
+_HARD_LIMIT_FACTOR, _HARD_LIMIT_RESERVE_MB = 2, 64
+# To turn an error value into text; a script's __tostring may run then.
+_DESCRIBE_S = 1.0
+_SCRIPT_FRAME = re.compile(r"^\t(?!\[|gateway/)(.+?:\d+):", re.MULTILINE)
+_OUR_FRAME = re.compile(r"^\t(\[builtin|gateway/|\[C\]: in function 'error').*\n?", re.MULTILINE)
+_OUT_OF_MEMORY = "not enough memory"
+
+
+def _deny(*_: object) -> None:
+    raise AttributeError("access to Python objects is denied")
+
+
+class Refused(Exception):
+    """A host function says no; the message becomes an error at the script's line."""
+
+
+class Runtime:
+    """A runtime for one script. Calls may come from any thread, one at a time.
+
+    Never enter it while holding a lock: the script may be in there for as long as its limit allows.
+
+    After ScriptTimedOut or ScriptOutOfMemory it must be closed: what the script had begun is in an
+    unknown state.
+    """
+
+    def __init__(
+        self,
+        profile: Literal["trusted", "sandboxed"],
+        *,
+        memory_mb: int,
+        host: Mapping[str, HostFunction],
+    ) -> None:
+        """host: functions that the sandbox offers to scripts; see sandbox.lua for their names.
+
+        A host function gets and answers str, numbers, bool or None, or a tuple of them; bytes may
+        be answered too. It may raise Refused.
+        """
+        self._memory_mb = memory_mb
+        self._deadline_s = 0.0
+        self._lua = luajit21.LuaRuntime(
+            encoding="latin-1",
+            source_encoding="latin-1",
+            register_eval=False,
+            register_builtins=False,
+            attribute_handlers=(_deny, _deny),
+            unpack_returned_tuples=True,
+            max_memory=(memory_mb * _HARD_LIMIT_FACTOR + _HARD_LIMIT_RESERVE_MB) << 20,
+        )
+        # The C functions themselves: a Lua function would be killed with the script.
+        self._sethook = self._lua.eval("debug.sethook")
+        self._collectgarbage = self._lua.eval("collectgarbage")
+        limits = self._execute("limits.lua", memory_mb * 1024)
+        guarded = {name: _never_raising(name, function) for name, function in host.items()}
+        globals_, set_callback = self._execute(
+            "sandbox.lua",
+            profile,
+            limits,
+            self._execute("compat.lua"),
+            self._lua.table_from(guarded),
+        )
+        entry = self._execute("entry.lua", globals_, limits, set_callback)
+        self._verdict = limits["verdict"]
+        self._compile, self._run = entry["compile"], entry["run"]
+        self._defines, self._call, self._describe = (
+            entry["defines"], entry["call"], entry["describe"],
+        )  # fmt: skip
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline of the call that is running, for host functions that wait."""
+        return max(0.0, self._deadline_s - time.monotonic())
+
+    def compile(self, source: bytes, name: str) -> None:
+        """Make `source` the script; `name` stands in its errors. Raises ScriptSyntaxError."""
+        if source.startswith(b"\x1b"):
+            raise ScriptSyntaxError(f"{name}:1: byte code is refused, only Lua text is loaded")
+        problem = self._compile(without_preamble(source), name.encode())
+        if problem is not None:
+            raise ScriptSyntaxError(as_text(problem))
+
+    def run(self, *, timeout_s: float) -> None:
+        """Run the compiled script from its first line to its last. Raises ScriptError."""
+        self._enter(self._run, timeout_s)
+
+    def defines(self, callback: str) -> bool:
+        """True when the script has a global function of that name."""
+        return bool(self._defines(callback))
+
+    def call(self, callback: str, *arguments: object, timeout_s: float) -> None:
+        """Call a global function of the script; what it returns is not looked at.
+
+        arguments: str, numbers, bool, None, and mappings and lists of these. Raises ScriptError.
+        """
+        self._refuse_when_memory_is_short()
+        self._enter(self._call, timeout_s, callback, *map(self._as_lua, arguments))
+
+    def close(self) -> None:
+        """Forget the runtime; its memory is freed once no thread is in it any more."""
+        for name in list(vars(self)):
+            if name != "_memory_mb" and name != "_deadline_s":
+                delattr(self, name)
+
+    def _execute(self, chunk: str, *arguments: object) -> Any:
+        return self._lua.execute(_CHUNKS[chunk], *arguments, name=f"=gateway/{chunk}")
+
+    def _enter(self, function: Any, timeout_s: float, *arguments: object) -> None:
+        """Call one of entry.lua's armed functions, and turn what happened into an exception."""
+        self._deadline_s = time.monotonic() + timeout_s
+        with self._limits(timeout_s):
+            outcome = function(self._deadline_s, *arguments)
+        succeeded, problem = outcome if isinstance(outcome, tuple) else (outcome, None)
+        self._raise_if_killed(timeout_s)
+        if succeeded is not True:
+            self._raise_error(None if problem is None else as_text(problem))
+
+    @contextmanager
+    def _limits(self, timeout_s: float) -> Iterator[None]:
+        """Disarm in any case; what lupa raises means that a limit was passed, or a bug of ours."""
+        try:
+            yield
+        except LuaMemoryError as exc:
+            raise self._out_of_memory("") from exc
+        except LuaError as exc:
+            self._sethook()
+            self._raise_if_killed(timeout_s)
+            raise ScriptError(as_text(str(exc))) from exc
+        finally:
+            self._sethook()
+
+    def _raise_if_killed(self, timeout_s: float) -> None:
+        limit, stack = self._verdict()
+        if limit is None:
+            return
+        traceback = _for_people(as_text(stack))
+        if limit == "memory":
+            raise self._out_of_memory(traceback)
+        frame = _SCRIPT_FRAME.search(traceback)
+        where = f"{frame[1]}: " if frame else ""
+        raise ScriptTimedOut(f"{where}ran longer than its limit of {timeout_s:g} s", traceback)
+
+    def _raise_error(self, problem: str | None) -> None:
+        """problem: given when LuaJIT could not run the error handler, else the handler has it."""
+        if problem == _OUT_OF_MEMORY:
+            raise self._out_of_memory("")
+        if problem is not None:
+            raise ScriptError(problem)
+        with self._limits(_DESCRIBE_S):
+            described, message, stack = (*self._describe(time.monotonic() + _DESCRIBE_S), "")[:3]
+        self._sethook()
+        if not described:
+            raise ScriptError("an error whose text could not be made: its __tostring failed")
+        raise ScriptError(as_text(message), _for_people(as_text(stack)))
+
+    def _out_of_memory(self, traceback: str) -> ScriptOutOfMemory:
+        frame = _SCRIPT_FRAME.search(traceback)
+        where = f"{frame[1]}: " if frame else ""
+        return ScriptOutOfMemory(
+            f"{where}needs more memory than its limit of {self._memory_mb} MB", traceback
+        )
+
+    def _refuse_when_memory_is_short(self) -> None:
+        limit_kb = self._memory_mb * 1024
+        if self._collectgarbage("count") > limit_kb:
+            self._collectgarbage("collect")
+            if self._collectgarbage("count") > limit_kb:
+                raise self._out_of_memory("")
+
+    def _as_lua(self, value: object) -> object:
+        plain = _as_bytes(value)
+        if isinstance(plain, dict | list):
+            return self._lua.table_from(plain, recursive=True)
+        return plain
+
+
+def as_text(value: str) -> str:
+    """What Lua handed out, as the UTF-8 that it is; bytes that are not UTF-8 become U+FFFD."""
+    return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
+
+
+def without_preamble(source: bytes) -> bytes:
+    """Without a byte order mark; a `#!` line becomes a comment, so that line numbers hold."""
+    source = source.removeprefix(b"\xef\xbb\xbf")
+    return b"--" + source if source.startswith(b"#") else source
+
+
+def _as_bytes(value: object) -> object:
+    """Text to UTF-8, all the way down. ASCII may stay as it is, which is most of what comes by."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace")
+    if isinstance(value, Mapping):
+        return {_as_bytes(key): _as_bytes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_bytes(item) for item in value]
+    return value
+
+
+def _for_people(stack: str) -> str:
+    """Lua's traceback without the frames that are ours."""
+    return _OUR_FRAME.sub("", stack.strip("\n") + "\n").rstrip()
+
+
+def _never_raising(name: str, function: HostFunction) -> HostFunction:
+    """`function` for Lua: answers True and its results, or False and a message.
+
+    An exception that reached Lua would be an object there, and lead from its traceback to anything.
+    """
+
+    def answer(*arguments: Any) -> tuple[Any, ...]:
+        try:
+            result = function(*(as_text(a) if isinstance(a, str) else a for a in arguments))
+        except Refused as exc:
+            return False, str(exc).encode("utf-8", "replace")
+        except Exception as exc:  # the border to Lua, as said above
+            log.error("host function failed", function=name, exc_info=exc)
+            return False, f"{name}: internal error {type(exc).__name__}"
+        results = result if isinstance(result, tuple) else (result,)
+        return True, *(_as_bytes(item) for item in results)
+
+    return answer

@@ -1,0 +1,169 @@
+"""One version of one script: its sources and settings, and the runtimes made of it."""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from gateway.config.models import Scripts
+from gateway.errors import ScriptSyntaxError
+from gateway.logs import logger
+from gateway.model import Event, Step
+from gateway.scripting import header, primitives
+from gateway.scripting.callbacks import CALLBACKS, FINALIZE, INITIALIZE, ON_STORED_INSTANCE
+from gateway.scripting.header import LaneSettings
+from gateway.scripting.primitives import Call, Plan, PrimitiveRefused, Value
+from gateway.scripting.runtime import Refused, Runtime, without_preamble
+from gateway.scripting.shell import Shell
+from gateway.scripting.sources import Snapshot
+
+log = logger("scripting")
+Destinations = Callable[[], Collection[str]]
+
+
+class Script:
+    """A script as it was in one snapshot of the folder. Only `used` changes."""
+
+    def __init__(self, name: str, files: Mapping[str, bytes], settings: LaneSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self._files = files
+        # Paths that the script came to need, also those it asked for in vain.
+        self._used = {name}
+
+    @classmethod
+    def of(cls, name: str, snapshot: Snapshot, defaults: Scripts) -> "Script":
+        """The script `name` of a snapshot. Raises ScriptSyntaxError: unreadable, wrong header."""
+        if name in snapshot.faults:
+            raise ScriptSyntaxError(str(snapshot.faults[name]))
+        text = without_preamble(snapshot.files[name]).decode("utf-8", "replace")
+        try:
+            settings = header.parse(name, text, defaults)
+        except header.HeaderInvalid as exc:
+            raise ScriptSyntaxError(str(exc)) from exc
+        return cls(name, snapshot.files, settings)
+
+    @property
+    def source(self) -> bytes:
+        """The script file itself."""
+        return self._files[self.name]
+
+    @property
+    def version(self) -> str:
+        """Twelve hex digits over the script and the modules that it has required so far."""
+        digest = hashlib.sha256()
+        for path in sorted(self._used & self._files.keys()):
+            digest.update(b"%d %s %d\n" % (len(path), path.encode(), len(self._files[path])))
+            digest.update(self._files[path])
+        return digest.hexdigest()[:12]
+
+    def is_outdated_by(self, snapshot: Snapshot) -> bool:
+        """True when a file that the script uses, or asked for, is different there."""
+        return any(self._files.get(path) != snapshot.files.get(path) for path in tuple(self._used))
+
+    def module(self, name: str) -> tuple[str, bytes]:
+        """Path and source of what `require(name)` means. Raises Refused."""
+        stem = name.replace(".", "/")
+        for path in (f"{stem}.lua", f"{stem}/init.lua"):
+            self._used.add(path)
+            if path in self._files:
+                return path, self._files[path]
+        raise Refused(f"module '{name}' not found: the script folder has no {stem}.lua")
+
+
+class LoadedScript:
+    """A script in a runtime of its own: its main chunk and its Initialize have run.
+
+    Used by one thread at a time. After ScriptTimedOut and ScriptOutOfMemory it must be closed.
+    """
+
+    def __init__(self, script: Script, destinations: Destinations) -> None:
+        """Raises ScriptError."""
+        self.script = script
+        self._destinations = destinations
+        self._plan: Plan | None = None
+        self._shell = Shell()
+        settings = script.settings
+        self._runtime = Runtime(
+            settings.profile,
+            memory_mb=settings.memory_mb,
+            host={
+                "primitives": lambda: tuple(primitives.PLANNING),
+                "plan": self._record,
+                "say": self._say,
+                "read_module": script.module,
+                "execute": self._execute,
+            },
+        )
+        self._runtime.compile(script.source, script.name)
+        self._runtime.run(timeout_s=settings.timeout_s)
+        self.callbacks = tuple(
+            callback.name for callback in CALLBACKS if self._runtime.defines(callback.name)
+        )
+        self._call_if_defined(INITIALIZE.name)
+
+    @property
+    def wants_events(self) -> bool:
+        """False when no callback would be called for an event."""
+        return ON_STORED_INSTANCE.name in self.callbacks
+
+    def on_stored_instance(self, event: Event, tags: Mapping[str, object]) -> Sequence[Step]:
+        """What the script wants done. Raises ScriptError: then nothing is to be done."""
+        plan = self._plan = Plan(self._destinations)
+        try:
+            self._runtime.call(
+                ON_STORED_INSTANCE.name,
+                event.version.instance_id,
+                tags,
+                event.metadata,
+                origin_table(event),
+                timeout_s=self.script.settings.timeout_s,
+            )
+        finally:
+            self._plan = None
+        return plan.steps
+
+    def finalize(self) -> None:
+        """Tell the script that its runtime ends. Raises ScriptError."""
+        self._call_if_defined(FINALIZE.name)
+
+    def close(self) -> None:
+        """Forget the runtime, and end what its os.execute is waiting for."""
+        self._shell.kill()
+        self._runtime.close()
+
+    def interrupt(self) -> None:
+        """From another thread: end what os.execute is waiting for."""
+        self._shell.kill()
+
+    def _call_if_defined(self, callback: str) -> None:
+        if callback in self.callbacks:
+            self._runtime.call(callback, timeout_s=self.script.settings.timeout_s)
+
+    def _record(
+        self, name: str, line: str, resource: Value, target: Value, *options: Value
+    ) -> Value:
+        try:
+            return primitives.record(self._plan, name, Call(line, resource, target, options))
+        except PrimitiveRefused as exc:
+            raise Refused(str(exc)) from exc
+
+    def _say(self, text: str) -> None:
+        log.info("script says", script=self.script.name, says=text)
+
+    def _execute(self, command: str) -> tuple[bool | None, str, int]:
+        try:
+            return self._shell.execute(command, self._runtime.seconds_left)
+        except (OSError, ValueError) as exc:
+            raise Refused(f"os.execute: cannot start a shell: {exc}") from exc
+
+
+def origin_table(event: Event) -> dict[str, str]:
+    """The `origin` of a callback, with Orthanc's keys; what is not known is absent."""
+    origin = event.origin
+    table = {
+        "RequestOrigin": origin.kind.value,
+        "RemoteAet": origin.calling_aet,
+        "RemoteIp": origin.remote_ip,
+        "CalledAet": origin.called_aet,
+        "Username": origin.username,
+    }
+    return {key: value for key, value in table.items() if value}

@@ -1,0 +1,79 @@
+"""The drop folder at one moment: scripts at its top, modules for `require` anywhere in it."""
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.errors import Fault
+
+# Nobody writes that much by hand; LuaJIT needs a multiple of it to compile.
+MAXIMUM_SOURCE_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every Lua file of the folder, by its path below the folder with slashes.
+
+    faults: files that are there and could not be read.
+    """
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+
+    @property
+    def scripts(self) -> list[str]:
+        """The files at the top: one script each, also those that cannot be read."""
+        return sorted(path for path in {*self.files, *self.faults} if "/" not in path)
+
+
+def take_snapshot(folder: Path) -> Snapshot:
+    """Read the folder. Raises OSError when it is not there or cannot be listed.
+
+    Names that begin with a dot, and all that does not end in `.lua`, are none of our business:
+    editors keep their temporary files under such names.
+    """
+    files: dict[str, bytes] = {}
+    faults: dict[str, Fault] = {}
+    for path, entry in _lua_files(folder, "", frozenset()):
+        try:
+            files[path] = _read(entry)
+        except FileNotFoundError:
+            continue  # gone between listing and reading: as if it had not been listed
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+            faults[path] = Fault(path, f"cannot be read: {reason}")
+    return Snapshot(files, faults)
+
+
+def _lua_files(
+    folder: Path, prefix: str, above: frozenset[tuple[int, int]]
+) -> Iterator[tuple[str, Path]]:
+    """Path below the drop folder, and path to open. above: folders around, against link loops."""
+    status = folder.stat()
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        listed = sorted(entries, key=lambda entry: entry.name)
+    for entry in listed:
+        if entry.name.startswith(".") or not entry.name.isprintable():
+            continue
+        if entry.is_dir():
+            yield from _lua_files(Path(entry.path), f"{prefix}{entry.name}/", above | {here})
+        elif entry.name.endswith(".lua"):
+            yield prefix + entry.name, Path(entry.path)
+
+
+def _read(path: Path) -> bytes:
+    # Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a file")
+        source = file.read(MAXIMUM_SOURCE_BYTES + 1)
+    if len(source) > MAXIMUM_SOURCE_BYTES:
+        raise ValueError(f"it is larger than {MAXIMUM_SOURCE_BYTES >> 20} MB")
+    return source
