@@ -1,6 +1,7 @@
 """Carrying out deletions, and removing what nobody needs any more."""
 
 import time
+from collections.abc import Callable
 
 from gateway.store.reclaim import Reclaimer
 from gateway.store.tasks import Tasks
@@ -18,7 +19,7 @@ class Housekeeping:
         self._reclaimer = reclaimer
         self._forgot_at = 0.0
 
-    def work(self) -> bool:
+    def work(self, stopping: Callable[[], bool]) -> bool:
         """One round; False when there was nothing to do."""
         deleted = self._tasks.run_deletions(BATCH)
         reclaimed = self._reclaimer.reclaim(BATCH)
@@ -26,3 +27,6 @@ class Housekeeping:
             self._tasks.forget_ended(HISTORY_S)
             self._forgot_at = time.monotonic()
         return bool(deleted or reclaimed)
+
+    def close(self) -> None:
+        """Nothing is held between two rounds."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 from gateway.logs import logger
 from gateway.metrics import Metrics
@@ -11,6 +12,16 @@ log = logger("routing")
 # Also without a signal: `gateway queue retry` speaks to the database, not to us.
 POLL_S = 1.0
 _AFTER_A_FAULT_S = 5.0
+
+
+class Work(Protocol):
+    """What a loop does."""
+
+    def work(self, stopping: Callable[[], bool]) -> bool:
+        """Do what there is to do; False when there was nothing. Come to an end once stopping()."""
+
+    def close(self) -> None:
+        """The loop has ended."""
 
 
 class Loop:
@@ -23,22 +34,16 @@ class Loop:
     def __init__(
         self,
         name: str,
-        work: Callable[[], bool],
+        work: Work,
         signal: Signal,
         metrics: Metrics,
-        at_end: Callable[[], None] = lambda: None,
     ) -> None:
+        self.name = name
         self._work = work
         self._signal = signal
         self._metrics = metrics
-        self._at_end = at_end
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    @property
-    def stopping(self) -> bool:
-        """True once stop() was called: `work` should come to an end."""
-        return self._stopping.is_set()
 
     def start(self) -> None:
         """Begin."""
@@ -55,15 +60,15 @@ class Loop:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        while not self.stopping:
+        while not self._stopping.is_set():
             seen = self._signal.seen()
             try:
-                found_work = self._work()
+                found_work = self._work.work(self._stopping.is_set)
             except Exception:  # the border named above
-                log.exception("a worker failed", worker=self._thread.name)
+                log.exception("a worker failed", worker=self.name)
                 self._metrics.errors.labels(kind="internal").inc()
                 self._stopping.wait(_AFTER_A_FAULT_S)
                 continue
-            if not found_work and not self.stopping:
+            if not found_work and not self._stopping.is_set():
                 self._signal.wait(seen, POLL_S)
-        self._at_end()
+        self._work.close()

@@ -1,5 +1,7 @@
 """The work of TRANSCODE tasks: a codec process makes the file, the store enters it."""
 
+from collections.abc import Callable
+
 from gateway.config.models import Codecs as CodecSettings
 from gateway.dicom import syntaxes
 from gateway.errors import GatewayError, TranscodeError
@@ -66,7 +68,7 @@ class TranscodeWorker:
         self._freed = freed
         self._metrics = metrics
 
-    def work(self) -> bool:
+    def work(self, stopping: Callable[[], bool]) -> bool:
         """Carry out one task; False when none is due."""
         claimed = self._tasks.claim(Action.TRANSCODE, 1)
         for task in claimed:
@@ -74,6 +76,9 @@ class TranscodeWorker:
         if claimed:
             self._freed.notify()
         return bool(claimed)
+
+    def close(self) -> None:
+        """Nothing is held between two tasks."""
 
     def _carry_out(self, task: Task) -> None:
         options = task.parameters

@@ -1,0 +1,289 @@
+"""Builds every part, starts and stops them in order: the only place that knows all of them."""
+
+import fcntl
+import os
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from gateway import __version__
+from gateway.codecs.processes import CodecPool
+from gateway.config.models import Configuration, Destination
+from gateway.dicom import part10
+from gateway.dicom.tags import tags
+from gateway.dimse.receiver import Receiver
+from gateway.errors import DataFolderInUse, NotFound
+from gateway.logs import logger
+from gateway.metrics import Metrics
+from gateway.model import LaneStatus, ParkedEvent, TaskRow, TaskState, Version
+from gateway.rest.health import Check, health_routes
+from gateway.rest.server import HttpServer
+from gateway.routing.events import LaneEvents
+from gateway.routing.forwarding import ForwardWorker, Preparation
+from gateway.routing.housekeeping import Housekeeping
+from gateway.routing.link import Link
+from gateway.routing.loop import Loop
+from gateway.routing.retry import RetryPolicy
+from gateway.routing.signal import Signal
+from gateway.routing.transcoding import TranscodeWorker, Transcoding
+from gateway.scripting.host import ScriptHost
+from gateway.store.files import FileStorage
+from gateway.store.ingest import StoreIngest
+from gateway.store.opened import INDEX_NAME, Store, open_store
+from gateway.store.recovery import Recovery
+
+log = logger("app")
+_LOCK_NAME = "gateway.lock"
+_GRACE_S = 20.0
+
+
+class FileTags:
+    """Implements the Tags port: reads the header of a version's file."""
+
+    def __init__(self, storage: FileStorage) -> None:
+        self._storage = storage
+
+    def of(self, version: Version) -> Mapping[str, object]:
+        """See the port. Raises InstanceUnreadable."""
+        return tags(part10.read_header(self._storage.path(version.storage_key)))
+
+
+class Gateway:
+    """One running gateway.
+
+    start() answers when instances are taken. stop() answers when all is at rest: no new
+    association, work in hand finished or given back, database closed.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._settings = configuration
+        self._running = ExitStack()
+        self.metrics = Metrics()
+        self.dicom_port = 0
+        self.http_port = 0
+
+    def start(self) -> None:
+        """Recover, then start every part, the receiver last. Raises GatewayError, OSError."""
+        with ExitStack() as starting:
+            self._start(starting)
+            self._running = starting.pop_all()
+
+    def stop(self) -> None:
+        """Stop every part in the opposite order."""
+        self._running.close()
+        log.info("gateway stopped")
+
+    def _start(self, running: ExitStack) -> None:
+        settings = self._settings
+        running.enter_context(_only_one_process(settings.store.folder))
+        store = open_store(settings.store.folder)
+        running.callback(store.close)
+        Recovery(store.engine, store.committer, store.files, settings.store.duplicates).run()
+        store.tasks.reset_running()
+
+        stored, work = Signal(), Signal()
+        self._start_workers(store, work, running)
+        scripts = ScriptHost(
+            settings.scripts,
+            queue=LaneEvents(store.outbox, stored, work, self._destinations),
+            tags=FileTags(store.files),
+            destinations=self._destinations,
+            metrics=self.metrics,
+        )
+        scripts.start()
+        running.callback(scripts.stop)
+        receiver = Receiver(settings.dicom, self._ingest(store, stored), self.metrics)
+        self.dicom_port = receiver.start()
+        running.callback(receiver.stop, _GRACE_S)
+        if settings.http.enabled:
+            self._start_http(store, running)
+        log.info(
+            "gateway started",
+            version=__version__,
+            aet=settings.dicom.aet,
+            dicom_port=self.dicom_port,
+            http_port=self.http_port,
+            scripts=str(settings.scripts.folder),
+            data=str(settings.store.folder),
+        )
+
+    def _destinations(self) -> Collection[str]:
+        return self._settings.destinations.keys()
+
+    def _ingest(self, store: Store, stored: Signal) -> StoreIngest:
+        return StoreIngest(
+            store.files,
+            store.committer,
+            duplicates=self._settings.store.duplicates,
+            minimum_free_bytes=self._settings.store.minimum_free_mb << 20,
+            metrics=self.metrics,
+            on_stored=stored.notify,
+        )
+
+    def _start_workers(self, store: Store, work: Signal, running: ExitStack) -> None:
+        settings = self._settings.codecs
+        processes = settings.processes or os.cpu_count() or 1
+        codecs = CodecPool(
+            processes=processes, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s
+        )
+        running.callback(codecs.close)
+        transcoding = Transcoding(store.files, codecs, settings, self.metrics)
+        # Destinations wait here for codec processes; more threads would only wait longer.
+        waiting = ThreadPoolExecutor(processes, "prepare")
+        running.callback(waiting.shutdown)
+        loops = [
+            self._housekeeping_loop(store, work),
+            *self._transcode_loops(store, transcoding, work, processes),
+            *self._forward_loops(
+                store, lambda to: Preparation(to, store.files, transcoding, waiting), work
+            ),
+        ]
+        running.callback(_stop_all, loops)
+        for loop in loops:
+            loop.start()
+
+    def _housekeeping_loop(self, store: Store, work: Signal) -> Loop:
+        worker = Housekeeping(store.tasks, store.reclaimer)
+        return Loop("housekeeping", worker, work, self.metrics)
+
+    def _transcode_loops(
+        self, store: Store, transcoding: Transcoding, work: Signal, processes: int
+    ) -> list[Loop]:
+        worker = TranscodeWorker(store.tasks, transcoding, work, self.metrics)
+        return [
+            Loop(f"transcode-{number}", worker, work, self.metrics) for number in range(processes)
+        ]
+
+    def _forward_loops(
+        self, store: Store, prepare: Callable[[Destination], Preparation], work: Signal
+    ) -> list[Loop]:
+        return [
+            self._forward_loop(f"forward-{name}-{number}", name, store, prepare(destination), work)
+            for name, destination in self._settings.destinations.items()
+            for number in range(destination.associations)
+        ]
+
+    def _forward_loop(
+        self, thread: str, name: str, store: Store, preparation: Preparation, work: Signal
+    ) -> Loop:
+        worker = ForwardWorker(
+            name,
+            Link(self._settings.destinations[name], self._settings.dicom.aet),
+            store.tasks,
+            preparation,
+            RetryPolicy.of(self._settings.retry),
+            work,
+            self.metrics,
+        )
+        return Loop(thread, worker, work, self.metrics)
+
+    def _start_http(self, store: Store, running: ExitStack) -> None:
+        checks: dict[str, Check] = {
+            "index": lambda: _problem_of(store.tasks.counts),
+            "storage": lambda: _problem_of(store.files.free_bytes),
+        }
+        server = HttpServer(
+            self._settings.http,
+            health_routes(checks, self.metrics, lambda: _refresh_gauges(store, self.metrics)),
+        )
+        self.http_port = server.start()
+        running.callback(server.stop)
+
+
+class Administration:
+    """What `gateway queue` and `gateway scripts` see and do, with a gateway running or not."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def tasks(self, states: Collection[TaskState] | None = None) -> list[TaskRow]:
+        """Tasks in these states; None: all that have not come to their end."""
+        return self._store.tasks.rows(states)
+
+    def parked_events(self) -> list[ParkedEvent]:
+        """Events whose callback failed."""
+        return self._store.outbox.parked_events()
+
+    def lanes(self) -> list[LaneStatus]:
+        """Every script that runs, or ran."""
+        return self._store.outbox.lanes()
+
+    def retry_tasks(self, ids: Collection[int]) -> int:
+        """Have tasks tried now; answers how many there were."""
+        return self._store.tasks.retry(ids)
+
+    def drop_tasks(self, ids: Collection[int]) -> int:
+        """Give tasks up, and those that need them; answers how many. The instances stay."""
+        return self._store.tasks.drop(ids)
+
+    def retry_events(self, which: Collection[tuple[str, int]]) -> int:
+        """Have parked events, (script, event id), handled again; answers how many there were."""
+        return self._store.outbox.retry_events(which)
+
+    def drop_events(self, which: Collection[tuple[str, int]]) -> int:
+        """Forget parked events; answers how many there were. The instances stay."""
+        return self._store.outbox.drop_events(which)
+
+
+@contextmanager
+def administration(configuration: Configuration) -> Iterator[Administration]:
+    """Open the index of a gateway. Raises NotFound when there is none."""
+    folder = configuration.store.folder
+    if not (folder / INDEX_NAME).exists():
+        raise NotFound(f"there is no gateway data in {folder}: has the gateway run here yet?")
+    store = open_store(folder)
+    try:
+        yield Administration(store)
+    finally:
+        store.close()
+
+
+def run(configuration: Configuration) -> int:
+    """Run until SIGTERM or SIGINT; answers the exit code. Raises what Gateway.start() raises."""
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    gateway = Gateway(configuration)
+    gateway.start()
+    ending.wait()
+    log.info("gateway stopping")
+    gateway.stop()
+    return 0
+
+
+@contextmanager
+def _only_one_process(folder: Path) -> Iterator[None]:
+    """Hold the data folder. Raises DataFolderInUse, OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _LOCK_NAME).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataFolderInUse(f"another gateway runs on {folder}") from None
+        yield
+
+
+def _stop_all(loops: Collection[Loop]) -> None:
+    for loop in loops:
+        loop.stop()
+    for loop in loops:
+        if not loop.join(_GRACE_S):
+            log.warning("a worker did not end in time", worker=loop.name)
+
+
+def _problem_of(check: Callable[[], object]) -> str | None:
+    try:
+        check()
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it is the reason we are not ready
+        return str(exc)
+    return None
+
+
+def _refresh_gauges(store: Store, metrics: Metrics) -> None:
+    for state, count in store.tasks.counts().items():
+        metrics.tasks.labels(state=state).set(count)
+    for lane in store.outbox.lanes():
+        metrics.events_waiting.labels(script=lane.lane).set(lane.events_waiting)

@@ -1,0 +1,214 @@
+"""The work of FORWARD tasks: all that waits for one destination goes over one association.
+
+What the destination accepts decides what is sent: the file as stored when it takes that, else
+transcoded to the best syntax of the destination's list that it takes.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from gateway.config.models import Destination
+from gateway.dimse.contexts import choose_syntax
+from gateway.errors import GatewayError
+from gateway.logs import logger
+from gateway.metrics import Metrics
+from gateway.model import Action, Task
+from gateway.routing.breaker import Breaker
+from gateway.routing.link import Link
+from gateway.routing.retry import RetryPolicy
+from gateway.routing.signal import Signal
+from gateway.routing.transcoding import Transcoding
+from gateway.store.files import FileStorage, StagedFile
+from gateway.store.tasks import Tasks
+
+log = logger("forward")
+BATCH = 32
+
+
+class ForwardWorker:
+    """Sends to one destination, over one association of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        link: Link,
+        tasks: Tasks,
+        preparation: "Preparation",
+        retry: RetryPolicy,
+        freed: Signal,
+        metrics: Metrics,
+    ) -> None:
+        self._name = name
+        self._link = link
+        self._tasks = tasks
+        self._preparation = preparation
+        self._retry = retry
+        self._breaker = Breaker(retry)
+        self._freed = freed
+        self._metrics = metrics
+
+    def work(self, stopping: Callable[[], bool]) -> bool:
+        """Send what waits; False when nothing is due or the destination is left alone."""
+        if self._breaker.remaining_s() > 0:
+            return False
+        claimed = self._tasks.claim(Action.FORWARD, BATCH, self._name)
+        if not claimed:
+            self._link.close_if_idle()
+            return False
+        for calling_aet, group in groupby(claimed, key=_calling_aet):
+            self._send_group(calling_aet, list(group), stopping)
+        self._freed.notify()
+        return True
+
+    def close(self) -> None:
+        """End the association."""
+        self._link.close()
+
+    def _send_group(
+        self, calling_aet: str | None, tasks: Sequence[Task], stopping: Callable[[], bool]
+    ) -> None:
+        if stopping() or self._breaker.remaining_s() > 0:
+            self._tasks.give_back(tasks).result()
+            return
+        versions = [task.version for task in tasks]
+        try:
+            self._link.open(calling_aet, versions)
+        except GatewayError as error:
+            self._in_trouble(error, tasks)
+            return
+        if self._breaker.succeeded():
+            log.info("destination answers again", destination=self._name)
+        prepared = self._preparation.begin(tasks, self._link.accepted)
+        results: list[Future[Any]] = []
+        try:
+            for index, task in enumerate(tasks):
+                if stopping():
+                    results.append(self._tasks.give_back(tasks[index:]))
+                    break
+                trouble = self._send(task, prepared[index], results)
+                if trouble:
+                    self._in_trouble(trouble, tasks[index + 1 :])
+                    break
+        finally:
+            self._preparation.discard(prepared)
+        for result in results:
+            result.result()
+
+    def _send(
+        self, task: Task, prepared: "Future[Path]", results: list["Future[Any]"]
+    ) -> GatewayError | None:
+        """Send one instance; answer the error that the destination as a whole is to blame for."""
+        started = time.monotonic()
+        try:
+            path = prepared.result()
+            self._link.store(path)
+        except GatewayError as error:
+            results.append(self._failed(task, error))
+            return error if error.blames_peer else None
+        results.append(self._tasks.done(task))
+        self._metrics.forwarded.labels(destination=self._name).inc()
+        log.info(
+            "instance forwarded",
+            instance=task.version.instance_id,
+            destination=self._name,
+            task=task.task_id,
+            bytes=path.stat().st_size,
+            ms=round((time.monotonic() - started) * 1000, 1),
+        )
+        return None
+
+    def _failed(self, task: Task, error: GatewayError) -> "Future[Any]":
+        """The attempt counts, also when the connection broke: this instance may be the cause."""
+        self._metrics.errors.labels(kind=error.kind).inc()
+        delay_s = self._retry.next_delay_s(error, task.attempts)
+        about = {
+            "task": task.task_id,
+            "instance": task.version.instance_id,
+            "destination": self._name,
+            "attempt": task.attempts + 1,
+            "kind": error.kind,
+            "reason": str(error),
+        }
+        if delay_s is None:
+            log.error("task parked", script=task.line, **about)
+            return self._tasks.park(task, error)
+        log.warning("forward failed, will be tried again", in_s=round(delay_s), **about)
+        return self._tasks.postpone(task, error, delay_s)
+
+    def _in_trouble(self, error: GatewayError, untried: Sequence[Task]) -> None:
+        self._link.close()
+        if not error.blames_peer:  # ours: every one of them would fail alike
+            for task in untried:
+                self._failed(task, error).result()
+            return
+        delay_s = self._breaker.failed()
+        self._metrics.errors.labels(kind=error.kind).inc()
+        log.warning(
+            "destination in trouble, its instances wait",
+            destination=self._name,
+            waiting=len(untried),
+            next_try_in_s=round(delay_s),
+            kind=error.kind,
+            reason=str(error),
+        )
+        self._tasks.give_back(untried, error).result()
+
+
+class Preparation:
+    """Finds or makes the file that a destination takes; a batch is transcoded side by side."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        storage: FileStorage,
+        transcoding: Transcoding,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._ladder = destination.syntaxes
+        self._storage = storage
+        self._transcoding = transcoding
+        self._pool = pool
+        self._made: dict[int, StagedFile] = {}
+
+    def begin(
+        self, tasks: Sequence[Task], accepted: Callable[[str], frozenset[str]]
+    ) -> list["Future[Path]"]:
+        """A path for each task, in order; accepted: SOP class -> syntax UIDs the peer takes."""
+        return [self._begin_one(task, accepted(task.version.sop_class_uid)) for task in tasks]
+
+    def discard(self, prepared: Iterable["Future[Path]"]) -> None:
+        """Remove what was made for a batch."""
+        for future in prepared:
+            future.cancel()
+        for future in prepared:
+            if not future.cancelled():
+                future.exception()  # wait: a file may be on its way
+        for staged in self._made.values():
+            staged.discard()
+        self._made.clear()
+
+    def _begin_one(self, task: Task, accepted: frozenset[str]) -> "Future[Path]":
+        ready: Future[Path] = Future()
+        stored = task.version.transfer_syntax_uid
+        try:
+            chosen = choose_syntax(stored, accepted, self._ladder)
+        except GatewayError as error:
+            ready.set_exception(error)
+            return ready
+        if chosen != stored:
+            return self._pool.submit(self._transcode, task, chosen)
+        ready.set_result(self._storage.path(task.version.storage_key))
+        return ready
+
+    def _transcode(self, task: Task, syntax_uid: str) -> Path:
+        staged, _report = self._transcoding.make(task.version, syntax_uid)
+        self._made[task.task_id] = staged
+        return staged.path
+
+
+def _calling_aet(task: Task) -> str | None:
+    return task.parameters.get("calling_aet")
