@@ -1,0 +1,135 @@
+"""The example and the documentation say what is true of every key, its default included."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config.loader import load
+from gateway.config.models import Caller, Configuration, Destination
+from gateway.config.schema import keys
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = (ROOT / "gateway.example.toml").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+# A commented key or table has its # right before it; a sentence has a space between.
+UNCOMMENTED = re.sub(r"^#(?=[\[a-z])", "", EXAMPLE, flags=re.MULTILINE)
+REQUIRED = {"dicom.callers.aet"} | {f"destinations.NAME.{key}" for key in ("aet", "host", "port")}
+
+
+def flattened(tree: Any, name: str = "") -> Iterator[str]:
+    """The keys of a TOML document, written as schema.keys() writes them."""
+    if isinstance(tree, list) and tree and isinstance(tree[0], dict):
+        tree = tree[0]
+    if not isinstance(tree, dict):
+        yield name.replace("destinations.archive", "destinations.NAME")
+        return
+    for key, value in tree.items():
+        yield from flattened(value, f"{name}.{key}".lstrip("."))
+
+
+def documented() -> dict[str, str]:
+    """Key -> default, from the tables of the document: under a section, rows of key and default."""
+    found, section = {}, ""
+    for line in DOCUMENT.splitlines():
+        if line.startswith("#"):
+            heading = re.search(r"`\[+([\w.]+)\]+`", line)
+            section = heading[1] if heading else ""
+        elif section and (row := re.match(r"\| `(\w+)` \| (.+?) \|", line)):
+            found[f"{section}.{row[1]}"] = row[2].strip("`")
+    return found
+
+
+def default_of(key: str) -> Any:
+    """The default of a key as a TOML or JSON value."""
+    node: Any = Configuration(
+        destinations={"NAME": Destination(aet="A", host="h", port=1)}
+    ).model_dump(mode="json")
+    node["dicom"]["callers"] = Caller(aet="A").model_dump(mode="json")
+    for part in key.split("."):
+        node = node[part]
+    return sorted(node) if key == "dicom.callers.allow" else node
+
+
+def test_the_example_as_it_stands_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gateway.toml").write_text(EXAMPLE, encoding="utf-8")
+    assert load(tmp_path / "gateway.toml", {}) == Configuration()
+
+
+def test_the_example_names_every_key_and_no_other():
+    assert sorted(flattened(tomllib.loads(UNCOMMENTED))) == sorted(keys())
+
+
+def test_the_example_shows_the_defaults(tmp_path):
+    (tmp_path / "gateway.toml").write_text(UNCOMMENTED, encoding="utf-8")
+    shown = load(tmp_path / "gateway.toml", {})
+    archive = Destination(aet="ARCHIVE", host="archive.example", port=104, calling_aet="GATEWAY")
+    assert shown.destinations == {"archive": archive}
+    assert shown.dicom.callers == (Caller(aet="CT1"),)
+    folders = {"store": tmp_path / "data", "scripts": tmp_path / "scripts"}
+    for section in ("dicom", "store", "scripts", "codecs", "retry", "http", "log"):
+        given = getattr(shown, section).model_dump(exclude={"callers"})
+        default = getattr(Configuration(), section).model_dump(exclude={"callers"})
+        if section in folders:
+            default["folder"] = folders[section]
+        assert given == default
+
+
+def test_the_document_explains_every_key_and_no_other():
+    assert sorted(documented()) == sorted(keys())
+
+
+@pytest.mark.parametrize("key", sorted(set(keys()) - REQUIRED))
+def test_the_document_tells_the_default(key):
+    told = documented()[key]
+    if default_of(key) is None:
+        assert told == "dicom.aet"
+    else:
+        assert tomllib.loads(f"value = {told}")["value"] == default_of(key)
+
+
+@pytest.mark.parametrize("key", sorted(REQUIRED))
+def test_the_document_tells_what_is_required(key):
+    assert documented()[key] == "required"
+
+
+def toml_examples() -> list[str]:
+    return re.findall(r"```toml\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("example", toml_examples())
+def test_every_example_of_the_document_is_right(tmp_path, example):
+    (tmp_path / "gateway.toml").write_text(example, encoding="utf-8")
+    load(tmp_path / "gateway.toml", {})
+
+
+def test_every_variable_that_the_document_shows_is_right():
+    shown = re.findall(r"^(GATEWAY_\w+__\w+)=(.*)$", DOCUMENT, flags=re.MULTILINE)
+    assert len(shown) > 3
+    load(None, {name: value.strip("'") for name, value in shown})
+
+
+def test_the_check_that_the_document_shows_is_what_is_printed(tmp_path):
+    (wrong,) = re.findall(r"```toml wrong\n(.*?)```", DOCUMENT, flags=re.DOTALL)
+    (shown,) = re.findall(
+        r"\$ gateway check --config gateway.toml\n(fault.*?)\$", DOCUMENT, re.DOTALL
+    )
+    (tmp_path / "gateway.toml").write_text(wrong, encoding="utf-8")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "route.lua").write_text("function OnStoredInstance(instanceId\nend\n")
+    others = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", "check", "--config", "gateway.toml"],
+        cwd=tmp_path, env={**others, "GATEWAY_LOG__LEVEL": "loud"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout == shown
+    assert done.returncode == 1
