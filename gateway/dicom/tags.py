@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.datadict import dictionary_VR, keyword_for_tag, private_dictionary_VR
+from pydicom.datadict import keyword_for_tag, private_dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -21,6 +21,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import PersonName
 
 from gateway.dicom.charsets import decode, encoding_of
+from gateway.dicom.vrs import dictionary_vr
 
 _CHARSET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
@@ -61,6 +62,20 @@ def tags(dataset: Dataset) -> dict[str, Any]:
     return _table(dataset, _Context())
 
 
+def text_of(dataset: Dataset, tag: int) -> str | None:
+    """One standard element as tags() shows it, None when it is absent; never raises.
+
+    For elements of ASCII text and numbers: the character set is not looked at.
+    """
+    if tag not in dataset:
+        return None
+    element: Any = dataset.get_item(tag)  # pydicom's annotation forgets RawDataElement
+    if isinstance(element, RawDataElement):
+        return _plain(element, dictionary_vr(tag, signed_pixels=False), _Context())
+    text = _converted(element.value, element.VR, _Context())
+    return text if isinstance(text, str) else None
+
+
 def _table(dataset: Dataset, outer: _Context) -> dict[str, Any]:
     context = _context_of(dataset, outer)
     table: dict[str, Any] = {}
@@ -78,24 +93,13 @@ def _table(dataset: Dataset, outer: _Context) -> dict[str, Any]:
 
 def _context_of(dataset: Dataset, outer: _Context) -> _Context:
     inner = replace(outer, depth=outer.depth + 1)
-    charset = _text_at(dataset, _CHARSET)
+    charset = text_of(dataset, _CHARSET)
     if charset is not None:
         inner = replace(inner, encoding=encoding_of(charset))
-    representation = _text_at(dataset, _PIXEL_REPRESENTATION)
+    representation = text_of(dataset, _PIXEL_REPRESENTATION)
     if representation is not None:
         inner = replace(inner, signed_pixels=representation == "1")
     return inner
-
-
-def _text_at(dataset: Dataset, tag: int) -> str | None:
-    """A value that the reading of others depends on."""
-    if tag not in dataset:
-        return None
-    element: Any = dataset.get_item(tag)  # pydicom's annotation forgets RawDataElement
-    if isinstance(element, RawDataElement):
-        return _plain(element, dictionary_VR(tag), _Context())
-    text = _converted(element.value, element.VR, _Context())
-    return text if isinstance(text, str) else None
 
 
 @lru_cache(maxsize=8192)
@@ -157,20 +161,19 @@ def _unpadded(text: str) -> str:
 
 def _known_vr(dataset: Dataset, tag: BaseTag, context: _Context) -> str:
     """The VR that the dictionaries know for an element that does not say it, else UN."""
-    try:
-        vr = _private_vr(dataset, tag) if tag.is_private else dictionary_VR(tag)
-    except KeyError:
-        return "UN"
-    if vr == "US or SS":
-        return "SS" if context.signed_pixels else "US"
-    return vr
+    if tag.is_private:
+        return _private_vr(dataset, tag)
+    return dictionary_vr(tag, signed_pixels=context.signed_pixels)
 
 
 def _private_vr(dataset: Dataset, tag: BaseTag) -> str:
     if tag.is_private_creator:
         return "LO"
-    creator = _text_at(dataset, tag.group << 16 | tag.element >> 8)
-    return private_dictionary_VR(tag, creator or "")
+    creator = text_of(dataset, tag.group << 16 | tag.element >> 8)
+    try:
+        return private_dictionary_VR(tag, creator or "")
+    except KeyError:
+        return "UN"
 
 
 def _items(dataset: Dataset, tag: BaseTag, context: _Context) -> list[dict[str, Any]]:

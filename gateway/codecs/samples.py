@@ -1,0 +1,50 @@
+"""Bring decoded or native samples into the one form that encoders and writers take.
+
+That form is color-by-pixel, of the data set's BitsAllocated and sign, every stored bit in place.
+"""
+
+import numpy as np
+
+from gateway.codecs.image import Image
+from gateway.codecs.table import Frame
+from gateway.errors import CodecFailed
+
+
+def conform(decoded: Frame, image: Image, precision: int) -> Frame:
+    """Decoded samples in the data set's sample type.
+
+    precision: of the codestream. Whether a codestream's samples are signed and what the data set
+    says of them may differ, and Pixel Representation decides: then the bits are two's complement
+    of that precision. Raises CodecFailed when the shape is another.
+    """
+    if decoded.shape != image.shape:
+        raise CodecFailed(f"decoded to {decoded.shape} instead of {image.shape}")
+    dtype = np.dtype(image.dtype)
+    if image.signed and decoded.dtype.kind == "u":
+        unused = dtype.itemsize * 8 - precision
+        widened = decoded.astype(dtype)
+        return np.ascontiguousarray((widened << unused) >> unused)
+    if not image.signed and decoded.dtype.kind == "i":
+        mask = (1 << precision) - 1
+        return np.ascontiguousarray((decoded.astype("i8") & mask).astype(dtype))
+    return np.ascontiguousarray(decoded, dtype=dtype)
+
+
+def from_native(data: bytes, image: Image) -> Frame:
+    """The samples of one native frame in Little Endian order (PS3.3 C.7.6.3.1.2-3)."""
+    samples = np.frombuffer(data, dtype=f"<{image.dtype}")
+    if image.is_subsampled:
+        return _full_chroma(samples, image)
+    if image.samples > 1 and image.planar:
+        planes = samples.reshape(image.samples, image.rows, image.columns)
+        return np.ascontiguousarray(planes.transpose(1, 2, 0))
+    return samples.reshape(image.shape)
+
+
+def _full_chroma(samples: Frame, image: Image) -> Frame:
+    """YBR_FULL_422, stored as Y1 Y2 Cb Cr, with the chroma of each pair given to both pixels."""
+    pairs = samples.reshape(image.rows, image.columns // 2, 4)
+    full = np.empty((image.rows, image.columns // 2, 2, 3), samples.dtype)
+    full[..., 0] = pairs[..., :2]
+    full[..., 1:] = pairs[..., np.newaxis, 2:]
+    return full.reshape(image.shape)

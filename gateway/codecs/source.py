@@ -1,0 +1,163 @@
+"""The file that is transcoded: its header, and where its pixels are. Pixels stay in the file.
+
+Standard: PS3.10 7; PS3.5 7.1, A.1-A.5.
+"""
+
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom import Dataset
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag
+
+from gateway.dicom import syntaxes
+from gateway.dicom.encoding import UNDEFINED_LENGTH
+from gateway.dicom.part10 import FileMeta, read_meta
+from gateway.dicom.syntaxes import TransferSyntax, UnknownTransferSyntax
+from gateway.dicom.vrs import LONG_LENGTH
+from gateway.errors import CodecFailed, InstanceUnreadable, TranscodeUnsupported
+
+PIXEL_DATA = 0x7FE00010
+_CHUNK_BYTES = 1 << 20
+_TWO_CAPITALS = re.compile(rb"[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class PixelElement:
+    """Where Pixel Data is. offset and length are bytes; length None: encapsulated (PS3.5 A.4)."""
+
+    vr: str
+    offset: int
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An open file, read up to Pixel Data.
+
+    file: the data set, seekable; of a deflated file, what was inflated. header: the elements before
+    Pixel Data, as encoded. implicit_vr: how the data set is encoded, whatever its syntax promises.
+    """
+
+    file: BinaryIO
+    size_bytes: int
+    meta: FileMeta
+    syntax: TransferSyntax
+    implicit_vr: bool
+    header: Dataset
+    pixels: PixelElement | None
+
+    def elements_from(self, offset: int) -> Dataset:
+        """The elements from this place in the file to its end."""
+        self.file.seek(offset)
+        try:
+            return read_dataset(self.file, self.implicit_vr, self.syntax.is_little_endian)
+        except Exception as exc:
+            raise CodecFailed(f"what follows Pixel Data cannot be parsed: {exc}") from exc
+
+
+@contextmanager
+def strict_reading() -> Iterator[None]:
+    """Make pydicom raise where it would go on with what is left of a data set that is cut off.
+
+    Its other warnings are about values, which are copied as they are. Not for use with threads.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", message=r"(?s).* in file ", category=UserWarning)
+        yield
+
+
+def syntax_of(path: Path) -> tuple[FileMeta, TransferSyntax]:
+    """What the file meta information says. Raises CodecFailed, TranscodeUnsupported."""
+    try:
+        meta = read_meta(path)
+        syntax = syntaxes.lookup(meta.transfer_syntax_uid)
+    except InstanceUnreadable as exc:
+        raise CodecFailed(str(exc)) from exc
+    except UnknownTransferSyntax as exc:
+        raise TranscodeUnsupported(str(exc)) from exc
+    if not (meta.sop_class_uid and meta.sop_instance_uid):
+        raise CodecFailed("the file meta information does not name the instance")
+    return meta, syntax
+
+
+@contextmanager
+def opened(path: Path, *, maximum_inflated_bytes: int) -> Iterator[Source]:
+    """Open and read up to Pixel Data.
+
+    Raises CodecFailed (not DICOM, cut off, inflates to more), TranscodeUnsupported (a transfer
+    syntax that nobody knows).
+    """
+    meta, syntax = syntax_of(path)
+    with path.open("rb") as file:
+        if syntax.is_deflated:
+            file.seek(meta.data_set_offset)
+            yield _read(_inflated(file, maximum_inflated_bytes), 0, meta, syntax)
+        else:
+            yield _read(file, meta.data_set_offset, meta, syntax)
+
+
+def _inflated(file: BinaryIO, maximum_bytes: int) -> BinaryIO:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # raw deflate: PS3.5 A.5
+    inflated = BytesIO()
+    try:
+        while not inflater.eof and (data := inflater.unconsumed_tail or file.read(_CHUNK_BYTES)):
+            inflated.write(inflater.decompress(data, _CHUNK_BYTES))
+            if inflated.tell() > maximum_bytes:
+                raise CodecFailed(f"the deflated data set has more than {maximum_bytes} bytes")
+    except zlib.error as exc:
+        raise CodecFailed(f"the deflated data set is damaged: {exc}") from exc
+    if not inflater.eof:
+        raise CodecFailed("the deflated data set is cut off")
+    return inflated
+
+
+def _read(file: BinaryIO, offset: int, meta: FileMeta, syntax: TransferSyntax) -> Source:
+    size_bytes = file.seek(0, 2)
+    file.seek(offset)
+    implicit_vr = not _TWO_CAPITALS.fullmatch(file.read(6)[4:])
+    file.seek(offset)
+    try:
+        header = read_dataset(file, implicit_vr, syntax.is_little_endian, stop_when=_is_pixel_data)
+    except Exception as exc:
+        raise CodecFailed(f"the data set cannot be parsed: {exc}") from exc
+    pixels = _pixel_element(file, size_bytes, syntax, implicit_vr)
+    return Source(file, size_bytes, meta, syntax, implicit_vr, header, pixels)
+
+
+def _is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return bool(tag == PIXEL_DATA)
+
+
+def _pixel_element(
+    file: BinaryIO, size_bytes: int, syntax: TransferSyntax, implicit_vr: bool
+) -> PixelElement | None:
+    """Parse Pixel Data's header at the file's position; None when that is the end."""
+    order = "<" if syntax.is_little_endian else ">"
+    at = file.tell()
+    head = file.read(12)
+    if len(head) < 8:
+        return None
+    vr = "OW" if implicit_vr else head[4:6].decode("latin_1")
+    if implicit_vr:
+        length, offset = struct.unpack(order + "I", head[4:8])[0], at + 8
+    elif vr in LONG_LENGTH and len(head) == 12:
+        length, offset = struct.unpack(order + "I", head[8:12])[0], at + 12
+    else:
+        raise CodecFailed(f"Pixel Data has the VR {vr}")
+    if length == UNDEFINED_LENGTH:
+        return PixelElement(vr, offset, None)
+    if offset + length > size_bytes:
+        raise CodecFailed(
+            f"Pixel Data is cut off: {size_bytes - offset} of {length} bytes are there"
+        )
+    return PixelElement(vr, offset, length)

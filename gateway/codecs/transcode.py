@@ -1,0 +1,107 @@
+"""Transcode one file to one file: read the header, plan, then frame by frame, then read it back.
+
+This runs in a codec process (worker.py), and may be killed at any time: nothing counts until it
+has returned.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gateway.codecs.planning import Work, work_for
+from gateway.codecs.recode import recode
+from gateway.codecs.repack import encode_header, repack
+from gateway.codecs.source import Source, opened, strict_reading, syntax_of
+from gateway.codecs.table import CODECS
+from gateway.codecs.verify import Expected, verify
+from gateway.dicom import syntaxes
+from gateway.dicom.syntaxes import TransferSyntax, UnknownTransferSyntax
+from gateway.errors import CodecFailed, InstanceUnreadable, TranscodeUnsupported
+from gateway.model import TranscodeOptions, TranscodeReport
+
+
+def transcode(
+    source_path: Path,
+    target_path: Path,
+    target_syntax_uid: str,
+    options: TranscodeOptions,
+    *,
+    memory_bytes: int,
+    grant: Callable[[int], None],
+) -> TranscodeReport:
+    """Write `source_path` to a new file `target_path` in another syntax, synced to the device.
+
+    memory_bytes: what this process may use; images that need more are refused. grant: is told,
+    before the first frame goes through a codec, how many bytes all frames have in native form.
+    Raises TranscodeError; what is at `target_path` then is worthless, and the caller's to remove.
+    """
+    started = time.perf_counter()
+    meta, source = syntax_of(source_path)
+    target = _known(target_syntax_uid)
+    verified_by = ""
+    if source == target:
+        _copy(source_path, target_path)
+    else:
+        expected = _convert(source_path, target_path, target, memory_bytes, grant)
+        verified_by = verify(target_path, expected) if options.verify else ""
+    return TranscodeReport(
+        source_syntax_uid=source.uid,
+        target_syntax_uid=target.uid,
+        sop_instance_uid=meta.sop_instance_uid,
+        source_bytes=source_path.stat().st_size,
+        target_bytes=target_path.stat().st_size,
+        codec_seconds=time.perf_counter() - started,
+        verified_by=verified_by,
+        changed=source != target,
+    )
+
+
+def _known(uid: str) -> TransferSyntax:
+    try:
+        return syntaxes.lookup(uid)
+    except UnknownTransferSyntax as exc:
+        raise TranscodeUnsupported(str(exc)) from exc
+
+
+def _copy(source_path: Path, target_path: Path) -> None:
+    shutil.copyfile(source_path, target_path)
+    with target_path.open("rb") as copy:
+        os.fsync(copy.fileno())
+
+
+def _convert(
+    source_path: Path,
+    target_path: Path,
+    target: TransferSyntax,
+    memory_bytes: int,
+    grant: Callable[[int], None],
+) -> Expected:
+    """Write the target; answer what has to be found in it."""
+    try:
+        with (
+            strict_reading(),
+            opened(source_path, maximum_inflated_bytes=memory_bytes // 4) as source,
+        ):
+            return _write(source, target_path, target, memory_bytes, grant)
+    except InstanceUnreadable as exc:
+        raise CodecFailed(str(exc)) from exc
+
+
+def _write(
+    source: Source,
+    path: Path,
+    target: TransferSyntax,
+    memory_bytes: int,
+    grant: Callable[[int], None],
+) -> Expected:
+    codec = CODECS.get(target.uid)
+    encodable = codec is not None and codec.encode is not None
+    pixels = source.pixels
+    work = work_for(source.syntax, target, source.header, pixels, encodable=encodable)
+    if pixels is None:
+        return encode_header(source, path, target)
+    if work is Work.REPACK:
+        return repack(source, pixels, path, target)
+    return recode(source, pixels, path, target, memory_bytes=memory_bytes, grant=grant)

@@ -1,0 +1,105 @@
+"""A codec process: transcodes one file after the other, within limits, for as long as it is asked.
+
+Started by processes.py as `python -m gateway.codecs.worker FD MEMORY_MB`, where FD is one end of a
+socket pair. Messages are JSON, so that whoever takes this process over through a hostile bit stream
+gains no more than this process: the gateway unpickles nothing.
+"""
+
+import json
+import logging
+import math
+import os
+import resource
+import signal
+import sys
+import threading
+import warnings
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from gateway.codecs.transcode import transcode
+from gateway.errors import CodecFailed, CodecProcessDied, TranscodeError
+from gateway.model import TranscodeOptions
+
+# The slowest codec does 15 MB a second each way, and results are decoded again: ten times that.
+_CPU_SECONDS_PER_MB = 2.0
+_CPU_SECONDS_TO_BEGIN = 10.0
+_MEGABYTE = 1 << 20
+
+
+def main() -> None:
+    """Serve requests from the gateway until it closes its end, or is no more."""
+    connection = Connection(int(sys.argv[1]))
+    memory_bytes = int(sys.argv[2]) * _MEGABYTE
+    # The gateway decides when this process ends, also on Ctrl-C or when systemd stops the service:
+    # a running task is then finished or killed by it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # Libraries put values of the data set into their messages.
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    limit_memory(memory_bytes)
+    requests: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_receive, args=(connection, requests), daemon=True).start()
+    while True:
+        request = json.loads(requests.get())
+        connection.send_bytes(b"started")
+        answer = handle(request, memory_bytes)
+        connection.send_bytes(json.dumps(answer).encode())
+
+
+def _receive(connection: Connection, requests: "SimpleQueue[bytes]") -> None:
+    """Wait for requests beside the work, to notice at once when the gateway is gone."""
+    while True:
+        try:
+            requests.put(connection.recv_bytes())
+        except (EOFError, OSError):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def handle(request: dict[str, Any], memory_bytes: int) -> dict[str, Any]:
+    """Carry out one request; the answer is a report, or the kind and text of an error."""
+    grant_cpu(_CPU_SECONDS_TO_BEGIN)
+    try:
+        report = transcode(
+            Path(request["source"]),
+            Path(request["target"]),
+            request["syntax"],
+            TranscodeOptions(**request["options"]),
+            memory_bytes=memory_bytes,
+            grant=lambda size: grant_cpu(
+                _CPU_SECONDS_TO_BEGIN + size / _MEGABYTE * _CPU_SECONDS_PER_MB
+            ),
+        )
+    except TranscodeError as exc:
+        return {"error": exc.kind, "message": str(exc)}
+    except MemoryError:
+        message = f"the image needs more than {memory_bytes // _MEGABYTE} MB"
+        return {"error": CodecProcessDied.kind, "message": message}
+    # The border to code that parses what it was sent: whatever it says, this one image failed.
+    except Exception as exc:  # noqa: BLE001
+        return {"error": CodecFailed.kind, "message": f"{type(exc).__name__}: {exc}"}
+    return {"report": asdict(report)}
+
+
+def limit_memory(more_bytes: int) -> None:
+    """Let this process use so much more than it has mapped now; and leave no core files."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + more_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def grant_cpu(seconds: float) -> None:
+    """Let this process use so many more CPU seconds; SIGXCPU ends it then."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    limit = math.ceil(usage.ru_utime + usage.ru_stime + seconds)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
+
+
+if __name__ == "__main__":
+    main()
