@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.dimse.policy import Accept, Reject
+
 # Connections that have not said yet who they are: enough for a crowd of real peers, whose request
 # comes at once, and a bound on the threads that silent ones cost.
 MAXIMUM_WAITING = 128
@@ -45,16 +47,18 @@ class Crowd:
                 self._changed.wait(left_s)
             self._waiting[member] = time.monotonic()
 
-    def admit(self, member: Member, decide: Callable[[int], bool]) -> None:
-        """Count the member as open if `decide(open associations)` says so.
+    def admit(self, member: Member, judge: Callable[[int], Accept | Reject]) -> Accept | Reject:
+        """Ask `judge(open associations)`, and count the member as open if it is accepted.
 
         One after the other, so that two that come at once do not both take the last place.
         """
         with self._changed:
-            if decide(len(self._open)):
+            verdict = judge(len(self._open))
+            if isinstance(verdict, Accept):
                 self._waiting.pop(member, None)
                 self._open.add(member)
                 self._changed.notify_all()
+            return verdict
 
     def leave(self, member: Member) -> None:
         """The member's thread is about to end."""

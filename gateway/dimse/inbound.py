@@ -18,7 +18,7 @@ from pynetdicom.transport import AddressInformation
 from gateway import logs
 from gateway.dimse.crowd import Crowd
 from gateway.dimse.intake import Answer, Intake, Offer, is_uid
-from gateway.dimse.policy import Policy, Reject, Service, accepted_contexts, judge
+from gateway.dimse.policy import Accept, Policy, Reject, Service, accepted_contexts, judge
 from gateway.dimse.status import Status
 from gateway.dimse.upstream import AssociationCut, BufferedSocket, DrivenAssociation
 from gateway.metrics import Metrics
@@ -95,38 +95,40 @@ class InboundAssociation(DrivenAssociation):
 
     def _on_requested(self, _event: evt.Event) -> None:
         try:
-            self._house.crowd.admit(self, self._is_welcome)
+            verdict = self._house.crowd.admit(self, self._judge)
+            if isinstance(verdict, Reject):
+                self._reject(verdict)
+            else:
+                self._accept(verdict)
         except Exception:  # noqa: BLE001 - upstream would swallow it, and accept
             self._log.exception("association failed")
             self.abort()
 
-    def _is_welcome(self, open_associations: int) -> bool:
-        """Judge the request: say what is supported for it, or reject it."""
+    def _judge(self, open_associations: int) -> Accept | Reject:
         request = self._request
         self._log = self._log.bind(
             calling_aet=request.calling_ae_title, called_aet=request.called_ae_title
         )
-        verdict = judge(
+        return judge(
             self._house.policy,
             calling_aet=request.calling_ae_title,
             called_aet=request.called_ae_title,
             remote_ip=self._remote_ip,
             open_associations=open_associations,
         )
-        if isinstance(verdict, Reject):
-            self._reject(verdict)
-            return False
+
+    def _accept(self, verdict: Accept) -> None:
+        """Say what is supported; upstream negotiates with that."""
         self._allow = verdict.allow
         proposed = [
             (str(context.abstract_syntax), [str(uid) for uid in context.transfer_syntax])
-            for context in request.presentation_context_definition_list
+            for context in self._request.presentation_context_definition_list
         ]
         supported = accepted_contexts(self._house.policy, verdict.allow, proposed)
         self.acceptor.supported_contexts = [
             build_context(sop_class_uid, list(syntax_uids))
             for sop_class_uid, syntax_uids in supported.items()
         ]
-        return True
 
     def _reject(self, verdict: Reject) -> None:
         self._log.warning(

@@ -44,6 +44,9 @@ _P_DATA_TF = 0x04
 _COMMAND, _LAST = 0x01, 0x02
 _DATA_SET_FOLLOWS = 0x0001
 
+# The events of PS3.8 table 9-10 that are PDUs, other than A-ABORT.
+_PDU_EVENTS = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13"})
+
 # 128 contexts that propose every transfer syntax there is take about 230,000 bytes.
 _MAXIMUM_ASSOCIATE_BYTES = 1 << 18
 _MAXIMUM_COMMAND_BYTES = 1 << 14
@@ -52,7 +55,9 @@ _SLACK_BYTES = 64
 _FIRST_BUFFER_BYTES = 1 << 14
 _READ_AHEAD_BYTES = 1 << 18
 _LINGER_S = 1.0
+_LINGER_SILENCE_S = 0.05
 _LINGER_BYTES = 1 << 24
+_MAXIMUM_UID_LENGTH = 64
 
 
 class AssociationCut(GatewayError):
@@ -208,7 +213,8 @@ class BufferedSocket(AssociationSocket):
         """Close so that the peer still reads what we sent last.
 
         Closing a socket with unread input sends RST, upon which the peer may lose our last PDU:
-        close our side first and read what the peer still sends, for a second at most.
+        close our side first, and read what the peer still sends, as long as it does, but for a
+        second at most.
         """
         if self.socket is None:
             return
@@ -222,7 +228,7 @@ class BufferedSocket(AssociationSocket):
     def _discard_input(self, deadline: float) -> None:
         discarded = 0
         while discarded < _LINGER_BYTES and (left := deadline - time.monotonic()) > 0:
-            self._raw.settimeout(left)
+            self._raw.settimeout(min(left, _LINGER_SILENCE_S))
             received = self._raw.recv_into(self._buffer)
             if not received:
                 return
@@ -317,6 +323,8 @@ class DrivenUpperLayer(DULServiceProvider):
     def _run_event(self, event: str) -> None:
         try:
             self.state_machine.do_action(event)
+            if event in _PDU_EVENTS and self.state_machine.current_state == "Sta13":
+                self.note("the peer sent a PDU that cannot be accepted at this point")
         except Exception as exc:  # noqa: BLE001 - whatever pynetdicom finds wrong with a peer's PDU
             # As its own reactor does: past the state machine, whose state is not known any more.
             self.note(f"{event} failed in {self.state_machine.current_state}: {exc!r}")
@@ -418,10 +426,11 @@ class DrivenDimse(DIMSEServiceProvider):
             )
             self._decode(message.decode_msg, data)
             if pdv.control & _LAST:
+                self._decode(_blank_impossible_uid, message)
                 return pdv.context_id, self._decode(message.message_to_primitive)
             pdv = self._next_pdv_of_message()
 
-    def _decode(self, decoder: Callable[..., Any], *arguments: P_DATA) -> Any:
+    def _decode(self, decoder: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return decoder(*arguments)
         except Exception as exc:
@@ -474,6 +483,13 @@ class DrivenDimse(DIMSEServiceProvider):
     def _violation(self, problem: str) -> AssociationCut:
         self.dul.violation(problem)
         return AssociationCut(problem)
+
+
+def _blank_impossible_uid(message: DIMSEMessage) -> None:
+    """Primitives refuse UIDs that are too long; a request with one deserves an answer."""
+    uid = message.command_set.get("AffectedSOPInstanceUID")
+    if uid is not None and len(uid) > _MAXIMUM_UID_LENGTH:
+        message.command_set.AffectedSOPInstanceUID = ""
 
 
 class DrivenAssociation(Association):
