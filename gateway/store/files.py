@@ -9,9 +9,10 @@ import errno
 import os
 import secrets
 import shutil
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,6 +61,8 @@ class FileStorage:
         for made in (self._incoming, self._files):
             made.mkdir(parents=True, exist_ok=True)
         _sync_folder(folder)
+        # No folder may go, because it is empty, between its making and the first file in it.
+        self._folders = threading.Lock()
 
     def stage(self, kind: str) -> StagedFile:
         """A new staged file. kind: RECEIVED or DERIVED."""
@@ -78,13 +81,13 @@ class FileStorage:
         """
         with device_errors():
             folders = set()
-            for file in staged:
-                target = self.path(file.key)
-                if target.parent not in folders:
-                    self._make_folder(target.parent)
-                    folders.add(target.parent)
-                with suppress(FileNotFoundError):  # moved by an earlier, failed call
-                    file.path.rename(target)
+            with self._folders:
+                for file in staged:
+                    target = self.path(file.key)
+                    if target.parent not in folders:
+                        self._make_folder(target.parent)
+                        folders.add(target.parent)
+                    _move(file.path, target)
             for folder in folders:
                 _sync_folder(folder)
 
@@ -92,11 +95,12 @@ class FileStorage:
         """Remove a published file. No error if it is gone."""
         path = self.path(key)
         path.unlink(missing_ok=True)
-        for folder in (path.parent, path.parent.parent):
-            try:
-                folder.rmdir()
-            except OSError:
-                return  # not empty, or somebody else removed it
+        with self._folders:
+            for folder in (path.parent, path.parent.parent):
+                try:
+                    folder.rmdir()
+                except OSError:
+                    return  # not empty, or somebody else removed it
 
     def keys(self) -> Iterator[str]:
         """The keys of all published files."""
@@ -128,6 +132,14 @@ def sync_file(file: BinaryIO) -> None:
     with device_errors():
         file.flush()
         os.fdatasync(file.fileno())
+
+
+def _move(staged: Path, target: Path) -> None:
+    try:
+        staged.rename(target)
+    except FileNotFoundError:
+        if not target.exists():  # else it was moved by an earlier, failed call
+            raise
 
 
 def _sync_folder(folder: Path) -> None:
