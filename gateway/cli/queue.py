@@ -69,7 +69,7 @@ _TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
     Column("destination", lambda task: task.destination),
     Column("planned by", lambda task: task.line or task.lane),
     Column("tries", lambda task: task.attempts, is_number=True),
-    Column("next try", lambda task: task.run_at or ""),
+    Column("next try", lambda task: (task.state is TaskState.WAITING and task.run_at) or ""),
     Column("error", lambda task: task.error),
 )
 _EVENT_COLUMNS: tuple[Column[ParkedEvent], ...] = (
@@ -101,8 +101,10 @@ def list_(
         return
     if tasks:
         print_table(tasks, _TASK_COLUMNS)
+    if tasks and events:
+        typer.echo()
     if events:
-        typer.echo("\nEvents whose script failed; nothing that it planned for them was done:")
+        typer.echo("Events whose script failed; nothing that it planned for them was done:")
         print_table(events, _EVENT_COLUMNS)
     if not tasks and not events:
         typer.echo("Nothing is in the queue.")

@@ -66,7 +66,8 @@ class Selection:
         for (action, destination), count in Counter(
             (task.action, task.destination) for task in self.tasks
         ).items():
-            yield f"{counted(count, 'task')}: {action} {f'to {destination}' if destination else ''}"
+            target = f" to {destination}" if destination else ""
+            yield f"{counted(count, 'task')}: {action}{target}"
         for lane, count in Counter(event.lane for event in self.events).items():
             yield f"{counted(count, 'event')} that {lane} has not handled"
 
