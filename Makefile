@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test lint unit install clean
+.PHONY: help demo test lint install crash bench clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ demo: $(INSTALLED)  ## the main job on real images: receive, script, compress, f
 
 test: $(INSTALLED) lint  ## lint, types and the whole everyday suite
 	$(BIN)/python -m pytest
+
+crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and count
+	$(BIN)/python tests/crash.py
+
+bench: $(INSTALLED)  ## receive and route, in turn with an installed Orthanc; writes bench/results/
+	$(BIN)/python bench/compare.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
