@@ -248,10 +248,13 @@ def test_a_caller_that_may_only_echo_cannot_store(tmp_path):
 
 def test_one_association_too_many_is_rejected_as_a_passing_limit(tmp_path):
     with receiving(tmp_path / "in", maximum_associations=2) as running:
-        with associated(running.port), associated(running.port):
-            with connect(running.port) as sock:
-                sock.sendall(association_request())
-                assert tuple(read_to_end(sock)[7:10]) == (2, 3, 2)
+        with (
+            associated(running.port),
+            associated(running.port),
+            connect(running.port) as sock,
+        ):
+            sock.sendall(association_request())
+            assert tuple(read_to_end(sock)[7:10]) == (2, 3, 2)
         wait_until(lambda: running.counted("gateway_open_associations") == 0)
         with associated(running.port) as association:
             assert association.is_established

@@ -99,9 +99,11 @@ def accept_all(connection: socket.socket) -> None:
 @pytest.mark.parametrize("pixel_bytes", [2, 16384, 300_000])
 def test_what_arrives_is_the_file_s_data_set_byte_for_byte(tmp_path, pixel_bytes, maximum_pdu_size):
     path = make_ct(tmp_path / "a.dcm", pixel_bytes=pixel_bytes)
-    with storage_scp(maximum_pdu_size=maximum_pdu_size) as (port, received):
-        with associated_with(port) as association:
-            association.store(path)
+    with (
+        storage_scp(maximum_pdu_size=maximum_pdu_size) as (port, received),
+        associated_with(port) as association,
+    ):
+        association.store(path)
     assert received[0][1] == data_set_of(path)
     assert received[0][0].transfer_syntax == EXPLICIT
 
@@ -118,10 +120,12 @@ def test_several_files_go_over_one_association_and_no_thread_stays(tmp_path):
 
 
 def test_what_the_peer_accepts_is_known_by_sop_class():
-    with storage_scp(contexts=[(CT, [IMPLICIT, J2K])]) as (port, _):
-        with associated_with(port, [*CONTEXTS, Context(CT, J2K)]) as association:
-            assert association.accepted(CT) == {IMPLICIT, J2K}
-            assert association.accepted(VERIFICATION) == frozenset()
+    with (
+        storage_scp(contexts=[(CT, [IMPLICIT, J2K])]) as (port, _),
+        associated_with(port, [*CONTEXTS, Context(CT, J2K)]) as association,
+    ):
+        assert association.accepted(CT) == {IMPLICIT, J2K}
+        assert association.accepted(VERIFICATION) == frozenset()
 
 
 def test_a_file_is_never_sent_in_another_syntax_than_its_own(tmp_path):
@@ -136,11 +140,13 @@ def test_a_file_is_never_sent_in_another_syntax_than_its_own(tmp_path):
 def test_a_refusal_has_its_status_and_leaves_the_association_usable(tmp_path):
     path = make_ct(tmp_path / "a.dcm")
     statuses = iter([0xA700, 0x0000])
-    with storage_scp(status=lambda event: next(statuses)) as (port, received):
-        with associated_with(port) as association:
-            with pytest.raises(RemoteRefused) as refusal:
-                association.store(path)
+    with (
+        storage_scp(status=lambda event: next(statuses)) as (port, received),
+        associated_with(port) as association,
+    ):
+        with pytest.raises(RemoteRefused) as refusal:
             association.store(path)
+        association.store(path)
     assert refusal.value.dimse_status == 0xA700
     assert len(received) == 2
 
@@ -152,17 +158,20 @@ def test_the_peer_s_comment_is_part_of_the_refusal(tmp_path):
     with (
         storage_scp(status=lambda event: answer) as (port, _),
         associated_with(port) as association,
+        pytest.raises(RemoteRefused, match="0xC123: no such study"),
     ):
-        with pytest.raises(RemoteRefused, match="0xC123: no such study"):
-            association.store(path)
+        association.store(path)
 
 
 @pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])
 def test_a_warning_is_success_and_logged(tmp_path, status):
     path = make_ct(tmp_path / "a.dcm")
-    with storage_scp(status=status) as (port, _), capture_logs() as lines:
-        with associated_with(port) as association:
-            association.store(path)
+    with (
+        storage_scp(status=status) as (port, _),
+        capture_logs() as lines,
+        associated_with(port) as association,
+    ):
+        association.store(path)
     (line,) = [line for line in lines if line["log_level"] == "warning"]
     assert line["status"] == f"0x{status:04X}"
 
@@ -205,9 +214,11 @@ def test_a_host_that_does_not_exist_is_unreachable():
 def test_a_peer_that_does_not_answer_is_unreachable_after_the_acse_timeout():
     gone = threading.Event()
     with misbehaving(lambda connection: gone.wait(20)) as port:
-        with pytest.raises(RemoteUnreachable, match=r"0\.2 s"):
-            with associated_with(port, acse_timeout_s=0.2):
-                pass
+        with (
+            pytest.raises(RemoteUnreachable, match=r"0\.2 s"),
+            associated_with(port, acse_timeout_s=0.2),
+        ):
+            pass
         gone.set()
 
 
@@ -218,23 +229,30 @@ def test_a_rejection_says_why():
         pdu.result, pdu.source, pdu.reason_diagnostic = 1, 1, 7
         connection.sendall(pdu.encode())
 
-    with misbehaving(reject) as port:
-        with pytest.raises(AssociationRejected, match="Called AE title not recognised"):
-            with associated_with(port):
-                pass
+    with (
+        misbehaving(reject) as port,
+        pytest.raises(AssociationRejected, match="Called AE title not recognised"),
+        associated_with(port),
+    ):
+        pass
 
 
 def test_a_peer_that_accepts_no_context_has_rejected_us():
-    with storage_scp(contexts=[("1.2.840.10008.5.1.4.1.1.4", [EXPLICIT])]) as (port, _):
-        with pytest.raises(AssociationRejected, match="no presentation context"):
-            with associated_with(port):
-                pass
+    with (
+        storage_scp(contexts=[("1.2.840.10008.5.1.4.1.1.4", [EXPLICIT])]) as (port, _),
+        pytest.raises(AssociationRejected, match="no presentation context"),
+        associated_with(port),
+    ):
+        pass
 
 
 def test_what_is_no_dicom_peer_is_unreachable():
-    with misbehaving(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")) as port:
-        with pytest.raises(RemoteUnreachable), associated_with(port):
-            pass
+    with (
+        misbehaving(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")) as port,
+        pytest.raises(RemoteUnreachable),
+        associated_with(port),
+    ):
+        pass
 
 
 # --- when the peer goes away -----------------------------------------------------------------
@@ -272,9 +290,12 @@ def test_a_peer_that_never_answers_is_unreachable_after_the_dimse_timeout(tmp_pa
         while connection.recv(65536):
             pass
 
-    with misbehaving(read_only) as port, associated_with(port, dimse_timeout_s=0.2) as association:
-        with pytest.raises(RemoteUnreachable, match=r"no response in 0\.2 s"):
-            association.store(path)
+    with (
+        misbehaving(read_only) as port,
+        associated_with(port, dimse_timeout_s=0.2) as association,
+        pytest.raises(RemoteUnreachable, match=r"no response in 0\.2 s"),
+    ):
+        association.store(path)
 
 
 def test_a_peer_that_stops_reading_is_unreachable_after_the_dimse_timeout(tmp_path):
