@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -45,6 +46,8 @@ class Committer:
         self._engine = engine
         self._storage = storage
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()  # nothing may be queued behind the end
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._thread.start()
 
@@ -53,7 +56,11 @@ class Committer:
     ) -> Future[T]:
         """Commit in the background; the future has apply's result, or its exception."""
         write = _Write(apply, files)
-        self._queue.put(write)
+        with self._gate:
+            if not self._closed:
+                self._queue.put(write)
+                return write.future
+        self._fail(write, StoreError("the store is closed"))
         return write.future
 
     def commit(self, apply: Callable[[Connection], T], files: Sequence[StagedFile] = ()) -> T:
@@ -64,13 +71,16 @@ class Committer:
         return self.submit(apply, files).result()
 
     def close(self) -> None:
-        """Commit what waits, then end."""
-        self._queue.put(None)
+        """Commit what waits, then end. What is submitted later fails."""
+        with self._gate:
+            self._closed = True
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         while True:
-            batch, closing = self._take()
+            taken, closing = self._take()
+            batch = [write for write in taken if self._is_wanted(write)]
             if batch:
                 self._commit_together(batch)
             if closing:
@@ -88,6 +98,12 @@ class Committer:
             except queue.Empty:
                 return batch, False
         return batch, True
+
+    def _is_wanted(self, write: _Write[Any]) -> bool:
+        if write.future.set_running_or_notify_cancel():
+            return True
+        self._forget_files(write)
+        return False
 
     def _commit_together(self, batch: list[_Write[Any]]) -> None:
         try:
@@ -117,10 +133,15 @@ class Committer:
             return [write.apply(connection) for write in batch]
 
     def _fail(self, write: _Write[Any], exc: Exception) -> None:
-        for file in write.files:
-            file.discard()
-            self._storage.remove(file.key)
+        self._forget_files(write)
         write.future.set_exception(_as_store_error(exc))
+
+    def _forget_files(self, write: _Write[Any]) -> None:
+        for file in write.files:
+            # A device in trouble must not end this thread: recovery finds what stays.
+            with suppress(OSError):
+                file.discard()
+                self._storage.remove(file.key)
 
 
 def _as_store_error(exc: Exception) -> Exception:
