@@ -29,7 +29,7 @@ LEVELS = {
     "error": logging.ERROR,
 }
 
-_TELLING_LIBRARIES = {"alembic", "cheroot", "pynetdicom", "watchdog"}
+_TELLING_LIBRARIES = {"alembic", "cheroot", "watchdog"}
 # Exceptions whose messages are ours, the operating system's, or about names in code and tables.
 _TELLING_EXCEPTIONS = (
     GatewayError,
