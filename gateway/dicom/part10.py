@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pydicom import Dataset, dcmread
-from pydicom.config import IGNORE
 from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset, read_file_meta_info
@@ -32,6 +31,7 @@ _IDENTIFYING = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstan
 _IDENTIFYING_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in _IDENTIFYING]
 _LAST_IDENTIFYING = max(_IDENTIFYING_TAGS)
 _PIXEL_DATA = {Tag("PixelData"), Tag("FloatPixelData"), Tag("DoubleFloatPixelData")}
+_SOP_INSTANCE_UID_ELEMENT = b"\x02\x00\x03\x00UI"
 _MAXIMUM_HEADER_BYTES = 1 << 26
 _MAXIMUM_UID_LENGTH = 64  # PS3.5 9.1
 
@@ -62,21 +62,20 @@ def header(
     """
     uid = sop_instance_uid.encode("ascii")
     uid += b"\x00" * (len(uid) % 2)
-    pattern, stand_in = _header_pattern(
+    before, after = _around_sop_instance_uid(
         sop_class_uid, transfer_syntax_uid, calling_aet, called_aet, len(uid)
     )
-    return pattern.replace(stand_in, uid)
+    return before + uid + after
 
 
 @lru_cache(maxsize=1024)
-def _header_pattern(
+def _around_sop_instance_uid(
     sop_class_uid: str, transfer_syntax_uid: str, calling_aet: str, called_aet: str, uid_length: int
 ) -> tuple[bytes, bytes]:
-    """A header with a stand-in of the SOP Instance UID's length: one encoding serves a series."""
-    stand_in = "?" * uid_length  # cannot occur in a UID
+    """A header before and after a SOP Instance UID of that length: one encoding serves a series."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(stand_in, validation_mode=IGNORE)
+    meta.MediaStorageSOPInstanceUID = UID("9" * uid_length)  # stands in for the real one
     meta.TransferSyntaxUID = UID(transfer_syntax_uid)
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
@@ -87,7 +86,9 @@ def _header_pattern(
     out = DicomBytesIO()
     out.write(b"\x00" * 128 + b"DICM")
     write_file_meta_info(out, meta)
-    return out.getvalue(), stand_in.encode("ascii")
+    encoded = out.getvalue()
+    start = encoded.index(_SOP_INSTANCE_UID_ELEMENT) + 8  # behind tag, VR and two bytes of length
+    return encoded[:start], encoded[start + uid_length :]
 
 
 def read_meta(path: Path) -> FileMeta:

@@ -115,8 +115,9 @@ class FileStorage:
         return len(left)
 
     def free_bytes(self) -> int:
-        """Room on the device for us."""
-        return shutil.disk_usage(self._files).free
+        """Room on the device for us. Raises StoreError."""
+        with device_errors():
+            return shutil.disk_usage(self._files).free
 
     def _make_folder(self, folder: Path) -> None:
         # A folder that could vanish with a power cut takes its files along: sync its parents too.

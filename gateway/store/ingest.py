@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from gateway.dicom import part10
 from gateway.errors import InstanceMismatch, StorageFull
@@ -134,7 +135,8 @@ class StoreArrival:
 
     def forget(self) -> None:
         """Remove what is only staged. No error when there is nothing."""
-        self._file.close()
+        with suppress(OSError):  # closing writes what is buffered, and the device may be full
+            self._file.close()
         self._staged.discard()
 
     def _check_announced(self, identifiers: Identifiers) -> None:

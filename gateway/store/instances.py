@@ -29,7 +29,7 @@ _version, _instance, _event = schema.version, schema.instance, schema.event
 _is_live = (_version.c.state == VersionState.CURRENT) | (_version.c.state == VersionState.KEPT)
 
 # Statements of the receiving path are made once: making one costs more than running it.
-_FIND_LIVE = select(_version.c.version_id, _version.c.content_sha256).where(
+_FIND_LIVE = select(_version.c.version_id, _version.c.state, _version.c.content_sha256).where(
     _version.c.instance_id == bindparam("instance_id"), _is_live
 )
 _FIND_INSTANCE = select(_instance.c.instance_id).where(
@@ -85,10 +85,12 @@ def add_arrival(
         )
     state = VersionState.CURRENT
     outcome = Outcome.STORED
-    if known and duplicates == "overwrite":
+    # Only what the id names is in the way: others were kept beside it, perhaps by another policy.
+    has_current = any(row.state == VersionState.CURRENT for row in known)
+    if has_current and duplicates == "overwrite":
         _supersede(connection, identifiers.instance_id)
         outcome = Outcome.OVERWRITTEN
-    elif known:
+    elif has_current:
         state, outcome = VersionState.KEPT, Outcome.KEPT_BESIDE
     _ensure_instance(connection, identifiers)
     version_id = _insert_version(connection, identifiers.instance_id, new, origin, state)
@@ -247,7 +249,7 @@ def _insert_version(
 def _supersede(connection: Connection, instance_id: str) -> None:
     connection.execute(
         update(_version)
-        .where(_version.c.instance_id == instance_id, _is_live)
+        .where(_version.c.instance_id == instance_id, _version.c.state == VersionState.CURRENT)
         .values(state=VersionState.SUPERSEDED)
     )
 
