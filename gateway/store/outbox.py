@@ -200,14 +200,9 @@ class Outbox:
 
     def drop_events(self, which: Collection[tuple[str, int]]) -> int:
         """Forget parked events; answer how many there were. The instances stay."""
-
-        def apply(connection: Connection) -> int:
-            return sum(
-                connection.execute(delete(_marks).where(*_is_parked(lane, event_id))).rowcount
-                for lane, event_id in which
-            )
-
-        return self._committer.commit(apply)
+        return self._committer.commit(
+            lambda connection: sum(_drop(connection, lane, event_id) for lane, event_id in which)
+        )
 
 
 def wanted_by_a_lane(version_id: Any) -> Any:
@@ -300,6 +295,16 @@ def _close_gap(connection: Connection, lane: str) -> None:
             _marks.c.lane == lane, _marks.c.event_id <= reached, _marks.c.state == Mark.SETTLED
         )
     )
+
+
+def _drop(connection: Connection, lane: str, event_id: int) -> int:
+    # Without any mark an event ahead of the cursor would be one that was never handled.
+    dropped = connection.execute(
+        update(_marks).where(*_is_parked(lane, event_id)).values(state=Mark.SETTLED)
+    ).rowcount
+    if dropped:
+        _close_gap(connection, lane)
+    return dropped
 
 
 def _forget_mark(connection: Connection, lane: str, event_id: int) -> None:
