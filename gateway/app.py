@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,10 +16,10 @@ from gateway.config.models import Configuration, Destination
 from gateway.dicom import part10
 from gateway.dicom.tags import tags
 from gateway.dimse.receiver import Receiver
-from gateway.errors import DataFolderInUse, NotFound
+from gateway.errors import DataFolderInUse
 from gateway.logs import logger
 from gateway.metrics import Metrics
-from gateway.model import LaneStatus, ParkedEvent, TaskRow, TaskState, Version
+from gateway.model import Version
 from gateway.rest.health import Check, health_routes
 from gateway.rest.server import HttpServer
 from gateway.routing.events import LaneEvents
@@ -32,7 +33,7 @@ from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.scripting.host import ScriptHost
 from gateway.store.files import FileStorage
 from gateway.store.ingest import StoreIngest
-from gateway.store.opened import INDEX_NAME, Store, open_store
+from gateway.store.opened import Store, open_store
 from gateway.store.recovery import Recovery
 
 log = logger("app")
@@ -95,6 +96,7 @@ class Gateway:
         )
         scripts.start()
         running.callback(scripts.stop)
+        store.outbox.close_other_lanes(scripts.lanes)
         receiver = Receiver(settings.dicom, self._ingest(store, stored), self.metrics)
         self.dicom_port = receiver.start()
         running.callback(receiver.stop, _GRACE_S)
@@ -133,7 +135,7 @@ class Gateway:
         transcoding = Transcoding(store.files, codecs, settings, self.metrics)
         # Destinations wait here for codec processes; more threads would only wait longer.
         waiting = ThreadPoolExecutor(processes, "prepare")
-        running.callback(waiting.shutdown)
+        running.callback(waiting.shutdown, wait=False)
         loops = [
             self._housekeeping_loop(store, work),
             *self._transcode_loops(store, transcoding, work, processes),
@@ -182,7 +184,7 @@ class Gateway:
 
     def _start_http(self, store: Store, running: ExitStack) -> None:
         checks: dict[str, Check] = {
-            "index": lambda: _problem_of(store.tasks.counts),
+            "index": lambda: _problem_of(store.committer.check),
             "storage": lambda: _problem_of(store.files.free_bytes),
         }
         server = HttpServer(
@@ -191,54 +193,6 @@ class Gateway:
         )
         self.http_port = server.start()
         running.callback(server.stop)
-
-
-class Administration:
-    """What `gateway queue` and `gateway scripts` see and do, with a gateway running or not."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def tasks(self, states: Collection[TaskState] | None = None) -> list[TaskRow]:
-        """Tasks in these states; None: all that have not come to their end."""
-        return self._store.tasks.rows(states)
-
-    def parked_events(self) -> list[ParkedEvent]:
-        """Events whose callback failed."""
-        return self._store.outbox.parked_events()
-
-    def lanes(self) -> list[LaneStatus]:
-        """Every script that runs, or ran."""
-        return self._store.outbox.lanes()
-
-    def retry_tasks(self, ids: Collection[int]) -> int:
-        """Have tasks tried now; answers how many there were."""
-        return self._store.tasks.retry(ids)
-
-    def drop_tasks(self, ids: Collection[int]) -> int:
-        """Give tasks up, and those that need them; answers how many. The instances stay."""
-        return self._store.tasks.drop(ids)
-
-    def retry_events(self, which: Collection[tuple[str, int]]) -> int:
-        """Have parked events, (script, event id), handled again; answers how many there were."""
-        return self._store.outbox.retry_events(which)
-
-    def drop_events(self, which: Collection[tuple[str, int]]) -> int:
-        """Forget parked events; answers how many there were. The instances stay."""
-        return self._store.outbox.drop_events(which)
-
-
-@contextmanager
-def administration(configuration: Configuration) -> Iterator[Administration]:
-    """Open the index of a gateway. Raises NotFound when there is none."""
-    folder = configuration.store.folder
-    if not (folder / INDEX_NAME).exists():
-        raise NotFound(f"there is no gateway data in {folder}: has the gateway run here yet?")
-    store = open_store(folder)
-    try:
-        yield Administration(store)
-    finally:
-        store.close()
 
 
 def run(configuration: Configuration) -> int:
@@ -269,8 +223,9 @@ def _only_one_process(folder: Path) -> Iterator[None]:
 def _stop_all(loops: Collection[Loop]) -> None:
     for loop in loops:
         loop.stop()
+    deadline = time.monotonic() + _GRACE_S
     for loop in loops:
-        if not loop.join(_GRACE_S):
+        if not loop.join(max(0.0, deadline - time.monotonic())):
             log.warning("a worker did not end in time", worker=loop.name)
 
 

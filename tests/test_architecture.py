@@ -14,7 +14,7 @@ FLOORS = [
     {"config"},
     {"store", "codecs", "dimse", "scripting"},
     {"routing", "rest"},
-    {"app"},
+    {"app", "administration"},
     {"cli"},
     {"__main__"},
 ]

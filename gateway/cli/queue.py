@@ -14,7 +14,7 @@ from gateway.cli.selection import Filters, Selection, select
 from gateway.model import ParkedEvent, TaskRow, TaskState
 
 if TYPE_CHECKING:
-    from gateway.app import Administration
+    from gateway.administration import Administration
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -150,7 +150,7 @@ def drop(
 
 
 def _administration(config: Path | None) -> "AbstractContextManager[Administration]":
-    from gateway.app import administration
+    from gateway.administration import administration
 
     return administration(load_configuration(config))
 

@@ -29,7 +29,7 @@ def scripts(json: JsonOption = False, config: ConfigOption = None) -> None:
 
     A script whose file has a fault goes on in its last good version; the fault is shown below.
     """
-    from gateway.app import administration
+    from gateway.administration import administration
 
     with administration(load_configuration(config)) as index:
         lanes = index.lanes()

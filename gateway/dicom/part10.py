@@ -105,7 +105,7 @@ def read_meta(path: Path) -> FileMeta:
             str(meta.get("ReceivingApplicationEntityTitle", "")),
         )
     except Exception as exc:
-        raise InstanceUnreadable(f"not a DICOM file: {exc}") from exc
+        raise InstanceUnreadable(f"not a DICOM file: {_in_short(exc)}") from exc
 
 
 def read_header(path: Path) -> Dataset:
@@ -123,7 +123,7 @@ def read_header(path: Path) -> Dataset:
                 stop_when=_is_pixel_data,
             )
     except Exception as exc:
-        raise InstanceUnreadable(f"the data set cannot be parsed: {exc}") from exc
+        raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
 
 
 def read_identifiers(
@@ -145,7 +145,7 @@ def read_identifiers(
         )
         values = [str(dataset.get(keyword, "") or "") for keyword in _IDENTIFYING]
     except Exception as exc:
-        raise InstanceUnreadable(f"the data set cannot be parsed: {exc}") from exc
+        raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
     for keyword, value in zip(_IDENTIFYING[1:], values[1:], strict=True):
         if not value:
             raise InstanceUnreadable(f"{keyword} is missing or empty")
@@ -169,3 +169,8 @@ def _inflated(file: BinaryIO) -> BytesIO:
     """The beginning of a deflated data set (PS3.5 A.5): what a header takes, and not a bomb."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     return BytesIO(inflater.decompress(file.read(_MAXIMUM_HEADER_BYTES), _MAXIMUM_HEADER_BYTES))
+
+
+def _in_short(exc: Exception) -> str:
+    """What is said of a library's error: its kind. Its text may quote the data set."""
+    return exc.strerror or "input/output error" if isinstance(exc, OSError) else type(exc).__name__

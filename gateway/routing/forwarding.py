@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.config.models import Destination
 from gateway.dimse.contexts import choose_syntax
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, TranscodeError
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action, Task
@@ -59,7 +59,7 @@ class ForwardWorker:
         if not claimed:
             self._link.close_if_idle()
             return False
-        for calling_aet, group in groupby(claimed, key=_calling_aet):
+        for calling_aet, group in groupby(sorted(claimed, key=_calling_aet), key=_calling_aet):
             self._send_group(calling_aet, list(group), stopping)
         self._freed.notify()
         return True
@@ -69,7 +69,7 @@ class ForwardWorker:
         self._link.close()
 
     def _send_group(
-        self, calling_aet: str | None, tasks: Sequence[Task], stopping: Callable[[], bool]
+        self, calling_aet: str, tasks: Sequence[Task], stopping: Callable[[], bool]
     ) -> None:
         if stopping() or self._breaker.remaining_s() > 0:
             self._tasks.give_back(tasks).result()
@@ -89,7 +89,7 @@ class ForwardWorker:
                 if stopping():
                     results.append(self._tasks.give_back(tasks[index:]))
                     break
-                trouble = self._send(task, prepared[index], results)
+                trouble = self._send(task, prepared[index], results, stopping)
                 if trouble:
                     self._in_trouble(trouble, tasks[index + 1 :])
                     break
@@ -99,7 +99,11 @@ class ForwardWorker:
             result.result()
 
     def _send(
-        self, task: Task, prepared: "Future[Path]", results: list["Future[Any]"]
+        self,
+        task: Task,
+        prepared: "Future[Path]",
+        results: list["Future[Any]"],
+        stopping: Callable[[], bool],
     ) -> GatewayError | None:
         """Send one instance; answer the error that the destination as a whole is to blame for."""
         started = time.monotonic()
@@ -107,6 +111,10 @@ class ForwardWorker:
             path = prepared.result()
             self._link.store(path)
         except GatewayError as error:
+            if stopping() and isinstance(error, TranscodeError):
+                # Its codec process was ended with us: no fault of the image.
+                results.append(self._tasks.give_back([task]))
+                return None
             results.append(self._failed(task, error))
             return error if error.blames_peer else None
         results.append(self._tasks.done(task))
@@ -210,5 +218,6 @@ class Preparation:
         return staged.path
 
 
-def _calling_aet(task: Task) -> str | None:
-    return task.parameters.get("calling_aet")
+def _calling_aet(task: Task) -> str:
+    """The AE title that the script asked for, "" for the destination's own."""
+    return task.parameters.get("calling_aet") or ""

@@ -24,9 +24,10 @@ class Link:
         self._proposed: Needed = frozenset()
         self._used_at = 0.0
 
-    def open(self, calling_aet: str | None, versions: Iterable[Version]) -> None:
+    def open(self, calling_aet: str, versions: Iterable[Version]) -> None:
         """Have an association on which each version could be sent, as far as the peer agrees.
 
+        calling_aet: ours for this association, "" for the destination's usual one.
         Raises RemoteUnreachable, AssociationRejected.
         """
         wanted_aet = calling_aet or self._own_aet

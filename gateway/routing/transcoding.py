@@ -72,7 +72,7 @@ class TranscodeWorker:
         """Carry out one task; False when none is due."""
         claimed = self._tasks.claim(Action.TRANSCODE, 1)
         for task in claimed:
-            self._carry_out(task)
+            self._carry_out(task, stopping)
         if claimed:
             self._freed.notify()
         return bool(claimed)
@@ -80,14 +80,17 @@ class TranscodeWorker:
     def close(self) -> None:
         """Nothing is held between two tasks."""
 
-    def _carry_out(self, task: Task) -> None:
+    def _carry_out(self, task: Task, stopping: Callable[[], bool]) -> None:
         options = task.parameters
         try:
             staged, report = self._transcoding.make(
                 task.version, options["syntax"], verify=options.get("verify")
             )
         except TranscodeError as error:
-            self._failed(task, error)
+            if stopping():  # its codec process was ended with us: no fault of the image
+                self._tasks.give_back([task])
+            else:
+                self._failed(task, error)
             return
         if not report.changed:  # it has that syntax already: go on with the version as it is
             staged.discard()

@@ -70,6 +70,10 @@ class Committer:
         """
         return self.submit(apply, files).result()
 
+    def check(self) -> None:
+        """Commit nothing, to see that we can. Raises StorageFull, StoreError."""
+        self.commit(lambda connection: None)
+
     def close(self) -> None:
         """Commit what waits, then end. What is submitted later fails."""
         with self._gate:

@@ -108,8 +108,9 @@ def administration(monkeypatch):
         fake.configuration = configuration
         yield fake
 
-    stand_in = SimpleNamespace(administration=administered, run=lambda configuration: 0)
-    monkeypatch.setitem(sys.modules, "gateway.app", stand_in)
+    stand_in = SimpleNamespace(administration=administered)
+    monkeypatch.setitem(sys.modules, "gateway.administration", stand_in)
+    monkeypatch.setitem(sys.modules, "gateway.app", SimpleNamespace(run=lambda configuration: 0))
     return fake
 
 
