@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test lint install crash bench clean
+.PHONY: help demo test peers lint install crash bench clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ install: $(INSTALLED)  ## create .venv and install the gateway into it
 demo: $(INSTALLED)  ## the main job on real images: receive, script, compress, forward, verify
 	$(BIN)/python samples/demo.py
 
-test: $(INSTALLED) lint  ## lint, types and the whole everyday suite
+test: $(INSTALLED) lint peers  ## lint, types and the whole everyday suite
 	$(BIN)/python -m pytest
 
 crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and count
@@ -27,6 +27,17 @@ crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and co
 
 bench: $(INSTALLED)  ## receive and route, in turn with an installed Orthanc; writes bench/results/
 	$(BIN)/python bench/compare.py
+
+# DCMTK and GDCM are the peers of some tests. Without them those tests are skipped, and say so.
+peers:
+	@command -v storescu >/dev/null && command -v gdcmconv >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends dcmtk libgdcm-tools >/dev/null \
+			|| echo "peers: could not install dcmtk and libgdcm-tools: their tests are skipped"; \
+	else \
+		echo "peers: dcmtk or libgdcm-tools is missing, and only root can install them: their tests are skipped"; \
+	fi
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
