@@ -25,15 +25,14 @@ _READING = ("opened", "closed_no_write")
 
 
 class FolderWatch:
-    """Calls `changed` with a new snapshot whenever the contents of the folder differ."""
+    """Calls `look` with a snapshot soon after each change, and every RESCAN_S."""
 
-    def __init__(self, folder: Path, changed: Callable[[Snapshot], None], *, polling: bool) -> None:
+    def __init__(self, folder: Path, look: Callable[[Snapshot], None], *, polling: bool) -> None:
         self._folder = folder
-        self._changed = changed
+        self._look = look
         self._polling = polling
         self._observer: BaseObserver | None = None
         self._watched: tuple[int, int] | None = None  # device and inode that the observer watches
-        self._snapshot: Snapshot | None = None
         self._is_missing = False
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -45,7 +44,7 @@ class FolderWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; no call of `changed` is running or comes after."""
+        """End; no call of `look` is running or comes after."""
         self._stopping.set()
         self._woken.set()
         self._thread.join()
@@ -79,16 +78,10 @@ class FolderWatch:
         if self._is_missing:
             self._is_missing = False
             log.info("script folder is back", folder=str(self._folder))
-        if snapshot != self._snapshot:
-            self._snapshot = snapshot
-            self._call_changed(snapshot)
-
-    def _call_changed(self, snapshot: Snapshot) -> None:
         try:
-            self._changed(snapshot)
-        except Exception:  # a border: this thread must survive what a script file makes us do
+            self._look(snapshot)
+        except Exception:  # a border: this thread must survive what a file makes us do
             log.exception("a change of the script folder could not be carried out")
-            self._snapshot = None  # try again at the next look
 
     def _report_missing(self, error: OSError) -> None:
         if not self._is_missing:

@@ -1,7 +1,7 @@
 """Handling one event with one script: ask the script, then settle the event, or park it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from gateway.errors import (
@@ -15,7 +15,8 @@ from gateway.logs import logger
 from gateway.model import Event, ParkedEvent, Step
 from gateway.scripting.callbacks import ON_STORED_INSTANCE
 from gateway.scripting.script import LoadedScript
-from gateway.scripting.surroundings import Surroundings
+from gateway.scripting.surroundings import Stopping, Surroundings
+from gateway.scripting.watch import GivenUp
 
 log = logger("scripting")
 
@@ -43,6 +44,12 @@ class Handler:
         except GatewayError as exc:
             self.park(event, exc, loaded.script.version)
             return not isinstance(exc, ScriptTimedOut | ScriptOutOfMemory)
+        except (GivenUp, Stopping):
+            raise
+        except Exception as exc:  # a border: our fault with one event must not end the lane
+            log.exception("event could not be handled", script=self._lane)
+            self.park(event, _internal(exc), loaded.script.version)
+            return False
         (log.info if steps else log.debug)(
             "event handled",
             script=self._lane,
@@ -82,7 +89,7 @@ class Handler:
         self, event: Event, loaded: LoadedScript, give_up: Callable[[], None]
     ) -> Sequence[Step]:
         """The steps that the script wants. Raises GatewayError, GivenUp."""
-        tags = self._tags_of(event)
+        tags = self._around.tags.of(event.version)
         seconds = self._around.metrics.script_seconds.labels(
             script=self._lane, callback=ON_STORED_INSTANCE.name
         )
@@ -93,13 +100,7 @@ class Handler:
                 give_up=give_up,
             )
 
-    def _tags_of(self, event: Event) -> Mapping[str, object]:
-        try:
-            return self._around.tags.of(event.version)
-        except GatewayError:
-            raise
-        except Exception as exc:  # a border: one unreadable file must not end the lane
-            log.exception("tags could not be read", instance=event.version.instance_id)
-            raise GatewayError(
-                f"the tags could not be read: {type(exc).__name__}, see the log"
-            ) from exc
+
+def _internal(error: Exception) -> GatewayError:
+    # Its text may hold values of a data set: that is for nobody's eyes but the traceback's reader.
+    return GatewayError(f"internal error {type(error).__name__}, see the log")

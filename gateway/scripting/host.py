@@ -37,7 +37,7 @@ class ScriptHost:
         self._around = Surroundings(queue, tags, destinations, metrics, self._watch)
         self._lanes: dict[str, Lane] = {}
         self._present: tuple[str, ...] = ()
-        self._folder = FolderWatch(settings.folder, self._changed, polling=settings.polling)
+        self._folder = FolderWatch(settings.folder, self._carry_out, polling=settings.polling)
 
     @property
     def lanes(self) -> tuple[str, ...]:
@@ -61,7 +61,11 @@ class ScriptHost:
             lane.join(deadline_s)
         self._watch.stop()
 
-    def _changed(self, snapshot: Snapshot) -> None:
+    def _carry_out(self, snapshot: Snapshot) -> None:
+        """Bring the lanes in line with the folder; called at each look, also when nothing changed.
+
+        A running script may by now use a module that it did not use when that module changed.
+        """
         for name in self._present:
             if name not in snapshot.scripts:
                 self._lanes[name].remove()

@@ -103,18 +103,26 @@ class Lane:
         spare = self._take_spare(script)
         if spare is not None:
             return spare
-        loaded = self._around.watch.run(
-            lambda: LoadedScript(script, self._around.destinations),
-            limit_s=2 * script.settings.timeout_s,  # the main chunk, then Initialize
-            give_up=give_up,
-        )
+        try:
+            loaded = self._around.watch.run(
+                lambda: LoadedScript(script, self._around.destinations),
+                limit_s=2 * script.settings.timeout_s,  # the main chunk, then Initialize
+                give_up=give_up,
+            )
+        except (ScriptError, GivenUp):
+            raise
+        except Exception as exc:  # a border: our fault with one script must not end its lane
+            log.exception("script not loaded", script=self.name)
+            raise ScriptError(f"{self.name}: internal error {type(exc).__name__}") from exc
         self._clear_fault_of(script)
         return loaded
 
     def load_failed(self, script: Script, error: ScriptError) -> None:
         """See Employer."""
-        if script is self._latest:
-            self._set_fault(error)
+        with self._lock:
+            is_latest = script is self._latest
+        if is_latest:
+            self._set_fault(error, script)
 
     def lost(self, worker: Worker, script: Script, event: Event | None) -> None:
         """See Employer."""
@@ -130,7 +138,8 @@ class Lane:
         """See Employer."""
         with self._lock:
             self._workers.remove(worker)
-        if self._running is None and (spare := self._take_spare(None)) is not None:
+        is_over = self._running is None or self._around.stopping.is_set()
+        if is_over and (spare := self._take_spare(None)) is not None:
             self._retire(spare)
         self._staff()
         self._close_if_ended()
@@ -203,11 +212,11 @@ class Lane:
 
     # --- faults and the queue --------------------------------------------------------------------
 
-    def _set_fault(self, error: ScriptError) -> None:
+    def _set_fault(self, error: ScriptError, script: Script | None = None) -> None:
         with self._lock:
             is_known = self._fault == str(error)
             self._fault = str(error)
-            goes_on = self._running is not None
+            goes_on = self._running not in (None, script)
         if is_known:
             return
         self._around.metrics.errors.labels(kind=error.kind).inc()

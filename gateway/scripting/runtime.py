@@ -27,7 +27,7 @@ log = logger("scripting")
 HostFunction = Callable[..., Any]
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
-    "limits.lua", "compat.lua", "sandbox.lua", "entry.lua",
+    "limits.lua", "reentry.lua", "compat.lua", "sandbox.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
@@ -36,6 +36,7 @@ _HARD_LIMIT_FACTOR, _HARD_LIMIT_RESERVE_MB = 2, 64
 _DESCRIBE_S = 1.0
 _SCRIPT_FRAME = re.compile(r"^\t(?!\[|gateway/)(.+?:\d+):", re.MULTILINE)
 _OUR_FRAME = re.compile(r"^\t(\[builtin|gateway/|\[C\]: in function 'error').*\n?", re.MULTILINE)
+_OUR_PLACE = re.compile(r"^gateway/\w+\.lua:\d+: ")
 _OUT_OF_MEMORY = "not enough memory"
 
 
@@ -70,6 +71,7 @@ class Runtime:
         """
         self._memory_mb = memory_mb
         self._deadline_s = 0.0
+        self._name = "?"
         self._lua = luajit21.LuaRuntime(
             encoding="latin-1",
             source_encoding="latin-1",
@@ -82,21 +84,11 @@ class Runtime:
         # The C functions themselves: a Lua function would be killed with the script.
         self._sethook = self._lua.eval("debug.sethook")
         self._collectgarbage = self._lua.eval("collectgarbage")
-        limits = self._execute("limits.lua", memory_mb * 1024)
         guarded = {name: _never_raising(name, function) for name, function in host.items()}
-        globals_, set_callback = self._execute(
-            "sandbox.lua",
-            profile,
-            limits,
-            self._execute("compat.lua"),
-            self._lua.table_from(guarded),
-        )
-        entry = self._execute("entry.lua", globals_, limits, set_callback)
-        self._verdict = limits["verdict"]
+        entry = self._bootstrap(profile, self._lua.table_from(guarded))
         self._compile, self._run = entry["compile"], entry["run"]
-        self._defines, self._call, self._describe = (
-            entry["defines"], entry["call"], entry["describe"],
-        )  # fmt: skip
+        self._defines, self._call = entry["defines"], entry["call"]
+        self._describe, self._verdict = entry["describe"], entry["verdict"]
 
     @property
     def seconds_left(self) -> float:
@@ -107,6 +99,7 @@ class Runtime:
         """Make `source` the script; `name` stands in its errors. Raises ScriptSyntaxError."""
         if source.startswith(b"\x1b"):
             raise ScriptSyntaxError(f"{name}:1: byte code is refused, only Lua text is loaded")
+        self._name = name
         problem = self._compile(without_preamble(source), name.encode())
         if problem is not None:
             raise ScriptSyntaxError(as_text(problem))
@@ -128,10 +121,19 @@ class Runtime:
         self._enter(self._call, timeout_s, callback, *map(self._as_lua, arguments))
 
     def close(self) -> None:
-        """Forget the runtime; its memory is freed once no thread is in it any more."""
+        """Forget the runtime, which is of no use then."""
         for name in list(vars(self)):
-            if name != "_memory_mb" and name != "_deadline_s":
-                delattr(self, name)
+            delattr(self, name)
+
+    def _bootstrap(self, profile: str, host: Any) -> Any:
+        """Run our own Lua, each file with what it needs of those before it; answers entry.lua's."""
+        limits = self._execute("limits.lua", self._memory_mb * 1024)
+        reentry, reset_depth = self._execute("reentry.lua", limits)
+        compat = self._execute("compat.lua", reentry["base"]["tostring"])
+        globals_, set_callback = self._execute(
+            "sandbox.lua", profile, limits, reentry, compat, host
+        )
+        return self._execute("entry.lua", globals_, limits, set_callback, reset_depth)
 
     def _execute(self, chunk: str, *arguments: object) -> Any:
         return self._lua.execute(_CHUNKS[chunk], *arguments, name=f"=gateway/{chunk}")
@@ -167,29 +169,35 @@ class Runtime:
         traceback = _for_people(as_text(stack))
         if limit == "memory":
             raise self._out_of_memory(traceback)
-        frame = _SCRIPT_FRAME.search(traceback)
-        where = f"{frame[1]}: " if frame else ""
-        raise ScriptTimedOut(f"{where}ran longer than its limit of {timeout_s:g} s", traceback)
+        raise ScriptTimedOut(
+            f"{self._place(traceback)}: ran longer than its limit of {timeout_s:g} s", traceback
+        )
 
     def _raise_error(self, problem: str | None) -> None:
         """problem: given when LuaJIT could not run the error handler, else the handler has it."""
         if problem == _OUT_OF_MEMORY:
             raise self._out_of_memory("")
-        if problem is not None:
-            raise ScriptError(problem)
+        if problem is not None:  # such as "stack overflow"
+            raise ScriptError(f"{self._name}: {problem}")
         with self._limits(_DESCRIBE_S):
             described, message, stack = (*self._describe(time.monotonic() + _DESCRIBE_S), "")[:3]
         self._sethook()
         if not described:
-            raise ScriptError("an error whose text could not be made: its __tostring failed")
-        raise ScriptError(as_text(message), _for_people(as_text(stack)))
+            raise ScriptError(f"{self._name}: an error without text: its __tostring failed")
+        traceback = _for_people(as_text(stack))
+        located = _OUR_PLACE.sub(lambda _: f"{self._place(traceback)}: ", as_text(message), count=1)
+        raise ScriptError(located, traceback)
 
     def _out_of_memory(self, traceback: str) -> ScriptOutOfMemory:
-        frame = _SCRIPT_FRAME.search(traceback)
-        where = f"{frame[1]}: " if frame else ""
         return ScriptOutOfMemory(
-            f"{where}needs more memory than its limit of {self._memory_mb} MB", traceback
+            f"{self._place(traceback)}: needs more memory than its limit of {self._memory_mb} MB",
+            traceback,
         )
+
+    def _place(self, traceback: str) -> str:
+        """`file:line` of the innermost frame that is the script's; its name when there is none."""
+        frame = _SCRIPT_FRAME.search(traceback)
+        return frame[1] if frame else self._name
 
     def _refuse_when_memory_is_short(self) -> None:
         limit_kb = self._memory_mb * 1024

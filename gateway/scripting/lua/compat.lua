@@ -1,7 +1,11 @@
 -- What scripts written for Lua 5.2 and 5.3 (the language of Orthanc) miss in LuaJIT.
 -- Returns the functions by the place where a script expects them.
+--
+-- Argument: tostring, as a script may use it.
+local original_tostring = ...
+
 local floor, huge = math.floor, math.huge
-local type, select, error, original_tostring = type, select, error, tostring
+local type, select, error = type, select, error
 local char, byte, format, sub, find = string.char, string.byte, string.format, string.sub, string.find
 local concat, unpack = table.concat, unpack
 local bit = bit
@@ -37,11 +41,13 @@ local function tostring(...)
   return original_tostring(select('#', ...) == 1 and in_full((...)) or ...)
 end
 
--- A numeral in a string is as good as the number to every directive of string.format.
+-- A numeral in a string is as good as the number to every directive of string.format; and tables
+-- are made text here, because string.format would call their __tostring from C.
 local function format_in_full(directives, ...)
   local values = { ... }
   for index = 1, select('#', ...) do
-    values[index] = in_full(values[index])
+    local value = values[index]
+    values[index] = type(value) == 'table' and original_tostring(value) or in_full(value)
   end
   return format(directives, unpack(values, 1, select('#', ...)))
 end

@@ -3,9 +3,10 @@
 -- raises, so there must not be one between the script and Python.
 --
 -- Arguments: the script's globals, the limits, the sandbox's setter of the current callback.
-local globals, limits, set_callback = ...
+local globals, limits, set_callback, reset_depth = ...
 
-local load, pcall, rawget, type, tostring = load, pcall, rawget, type, tostring
+local tostring = globals.tostring
+local load, pcall, rawget, type = load, pcall, rawget, type
 local traceback = debug.traceback
 
 -- Real errors only take notes here: an error value may be a table with a __tostring that never
@@ -16,9 +17,19 @@ local function take_notes(value)
   return nil
 end
 
--- xpcall as it is: limits.xpcall is for scripts.
-local protected = xpcall
-local entry = {}
+local protected = xpcall -- as it is: what scripts have in its place is for them
+local entry = { verdict = limits.verdict }
+
+local function arm(deadline_s)
+  problem, stack = nil, ''
+  reset_depth()
+  limits.arm(deadline_s)
+end
+
+-- What a script returns stays in Lua: it may be a table, or a number that Python cannot hold.
+local function discard_results(callback, ...)
+  callback(...)
+end
 
 -- The chunk compiled from `source`, kept until run(); or the message of the compiler.
 local main_chunk
@@ -29,10 +40,9 @@ function entry.compile(source, name)
 end
 
 function entry.run(deadline_s)
-  problem, stack = nil, ''
   set_callback(main_chunk)
-  limits.arm(deadline_s)
-  return protected(main_chunk, take_notes)
+  arm(deadline_s)
+  return protected(discard_results, take_notes, main_chunk)
 end
 
 function entry.defines(callback)
@@ -40,11 +50,10 @@ function entry.defines(callback)
 end
 
 function entry.call(deadline_s, callback, ...)
-  problem, stack = nil, ''
   local f = rawget(globals, callback)
   set_callback(f)
-  limits.arm(deadline_s)
-  return protected(f, take_notes, ...)
+  arm(deadline_s)
+  return protected(discard_results, take_notes, f, ...)
 end
 
 -- What went wrong in the last call, as text: the message and the stack. Runs under the limits too,
@@ -58,6 +67,7 @@ local function to_text()
 end
 
 function entry.describe(deadline_s)
+  reset_depth()
   limits.arm(deadline_s)
   return pcall(to_text)
 end

@@ -40,15 +40,6 @@ local function raise_again()
   error(KILLED, 0)
 end
 
-local function kill(limit)
-  passed = limit
-  sethook(raise_again, '', 1)
-  -- Writing the traceback needs memory: only now that the script cannot go on any more.
-  local written, text = pcall(traceback, '', 4)
-  where = written and text or ''
-  error(KILLED, 0)
-end
-
 local function memory_is_short()
   if collectgarbage('count') <= soft_limit_kb then
     return false
@@ -57,40 +48,32 @@ local function memory_is_short()
   return collectgarbage('count') > soft_limit_kb
 end
 
-local function look()
-  if passed then
-    error(KILLED, 0)
-  elseif now_s() >= deadline_s then
-    kill('time')
-  elseif memory_is_short() then
-    kill('memory')
+-- Raises when a limit has been passed. Called by the hook, and around every entry into Python: what
+-- Python pushes onto the Lua stack is not protected, and would end the process without memory.
+function limits.look()
+  if not passed then
+    if now_s() >= deadline_s then
+      passed = 'time'
+    elseif memory_is_short() then
+      passed = 'memory'
+    else
+      return
+    end
+    local written, text = pcall(traceback, '', 3)
+    where = written and text or '' -- there may be no memory to write it
   end
+  sethook(raise_again, '', 1)
+  error(KILLED, 0)
 end
-
--- Called around every entry into Python as well: what Python pushes onto the Lua stack is not
--- protected, and would end the process when there is no memory for it.
-limits.look = look
 
 function limits.arm(new_deadline_s)
   passed, where, deadline_s = nil, '', new_deadline_s
-  sethook(look, '', INSTRUCTIONS_BETWEEN_LOOKS)
+  sethook(limits.look, '', INSTRUCTIONS_BETWEEN_LOOKS)
 end
 
 -- The limit that the last armed call passed, or nil; and the stack where it did.
 function limits.verdict()
   return passed, where
-end
-
--- The handler of an error that a hook raised runs with hooks off, so that a looping handler could
--- never be stopped: a script's own handlers are skipped once it is killed.
-local xpcall = xpcall
-function limits.xpcall(f, handler, ...)
-  return xpcall(f, function(problem)
-    if passed then
-      return problem
-    end
-    return handler(problem)
-  end, ...)
 end
 
 return limits

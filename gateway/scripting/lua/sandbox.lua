@@ -5,19 +5,20 @@
 -- globals before every call, outside of any protection: a script that could remove it there, or
 -- give the table a raising metamethod, would end the process.
 --
--- Arguments: profile ('trusted' or 'sandboxed'), the limits, the compatibility functions, the host
--- functions. A host function answers true and its results, or false and a message; it never raises.
-local profile, limits, compat, host = ...
+-- Arguments: profile ('trusted' or 'sandboxed'), the limits, the functions that take the place of
+-- LuaJIT's own by library (reentry.lua, then compat.lua), and the host functions. A host function
+-- answers true and its results, or false and a message; it never raises.
+local profile, limits, reentry, compat, host = ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
 local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
 local concat, getinfo, max, unpack = table.concat, debug.getinfo, math.max, unpack
 
 local BASE = {
-  '_VERSION', 'assert', 'collectgarbage', 'error', 'getmetatable', 'ipairs', 'next', 'pairs', 'pcall',
-  'rawequal', 'rawget', 'rawset', 'select', 'setmetatable', 'tonumber', 'type', 'unpack',
+  '_VERSION', 'assert', 'collectgarbage', 'error', 'getmetatable', 'ipairs', 'next', 'pairs', 'rawequal',
+   'rawget', 'rawset', 'select', 'setmetatable', 'tonumber', 'type', 'unpack',
 }
-local LIBRARIES = { 'bit', 'coroutine', 'math', 'string', 'table' }
+local LIBRARIES = { 'bit', 'bit32', 'coroutine', 'math', 'string', 'table', 'utf8' }
 local SANDBOXED_OS = { 'clock', 'date', 'difftime', 'time' }
 -- Not os.exit, which would end the gateway, nor os.setlocale, which would change how the whole
 -- process reads numbers; os.execute goes through the host.
@@ -31,25 +32,24 @@ local function pick(source, names)
   return picked
 end
 
-string.dump = nil -- byte code is never verified: neither made nor read
-for library, functions in pairs(compat) do
-  if library ~= 'base' then
-    _G[library] = _G[library] or {}
-    for name, f in pairs(functions) do
-      _G[library][name] = f
-    end
+local function add(functions, library)
+  for name, f in pairs(functions) do
+    library[name] = f
   end
 end
 
 local globals = pick(_G, BASE)
 globals._G = globals
-globals.bit32, globals.utf8 = bit32, utf8
-globals.tostring, globals.rawlen = tostring, compat.base.rawlen
-globals.xpcall = limits.xpcall
-for _, name in pairs(LIBRARIES) do
-  globals[name] = _G[name]
+for _, library in pairs(LIBRARIES) do
+  globals[library] = _G[library] or {}
 end
+globals.string.dump = nil -- byte code is never verified: neither made nor read
 globals.os = pick(os, profile == 'trusted' and TRUSTED_OS or SANDBOXED_OS)
+for _, functions in pairs({ reentry, compat }) do
+  for library, replacements in pairs(functions) do
+    add(replacements, library == 'base' and globals or globals[library])
+  end
+end
 globals.debug = { traceback = debug.traceback }
 
 -- Everything about a function but the function itself.
@@ -85,15 +85,7 @@ local function fail(problem)
 end
 
 -- Host functions: only strings, booleans, nil and numbers cross. A table or function that Python
--- received from a coroutine is a crash once that coroutine has been collected, and a number that
--- Python cannot hold as an integer would raise a Python exception inside the script.
-local function crossing(value)
-  if type(value) == 'number' then
-    return (value > -2 ^ 53 and value < 2 ^ 53) and value or tostring(value)
-  end
-  return value
-end
-
+-- received from a coroutine is a crash once that coroutine has been collected.
 local function answer(succeeded, ...)
   limits.look()
   if succeeded then
@@ -114,8 +106,10 @@ local SCALAR = { ['nil'] = true, boolean = true, number = true, string = true }
 local function scalar(value, primitive, what)
   if not SCALAR[type(value)] then
     fail(primitive .. ': ' .. what .. ' must not be a ' .. type(value))
+  elseif type(value) == 'number' and not (value > -2 ^ 53 and value < 2 ^ 53) then
+    fail(primitive .. ': ' .. what .. ' must not be ' .. tostring(value)) -- Python would raise
   end
-  return crossing(value)
+  return value
 end
 
 -- A table of options as name, value, name, value...; the legacy third argument as it is.
@@ -178,8 +172,7 @@ function globals.loadstring(text, name)
 end
 
 local loaded = pick(globals, LIBRARIES)
-loaded._G, loaded.bit32, loaded.utf8 = globals, bit32, utf8
-loaded.os, loaded.debug = globals.os, globals.debug
+loaded._G, loaded.debug = globals, globals.os, globals.debug
 -- package.path is there to be read and extended by scripts that do so; require does not use it.
 globals.package = { loaded = loaded, preload = {}, path = '?.lua;?/init.lua', cpath = '', config = '/\n;\n?\n!\n-\n' }
 

@@ -1,0 +1,285 @@
+"""Scripts without a gateway: an EventQueue in memory, Tags that answer what they are told, and ways
+to run Lua as a lane would."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from gateway.config.models import Scripts
+from gateway.errors import UnknownDestination
+from gateway.model import (
+    Action,
+    Event,
+    EventKind,
+    Origin,
+    OriginKind,
+    ParkedEvent,
+    Step,
+    Version,
+    VersionState,
+)
+from gateway.scripting.script import LoadedScript, Script
+from gateway.scripting.sources import Snapshot
+
+INSTANCE_ID = "66a662ce-7430e543-bad44d47-0dc5a943-ec7a538d"
+OTHER_ID = "11111111-22222222-33333333-44444444-55555555"
+
+
+def make_event(number: int = 1, **metadata: str) -> Event:
+    version = Version(
+        number, INSTANCE_ID, "1.2.840.10008.5.1.4.1.1.2", f"1.2.3.{number}",
+        "1.2.840.10008.1.2.1", f"key{number}", 1000, VersionState.CURRENT,
+    )  # fmt: skip
+    origin = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.1.2.3")
+    return Event(number, EventKind.STORED_INSTANCE, version, origin, metadata)
+
+
+class FakeTags:
+    def __init__(self, **values: object) -> None:
+        self.values: Mapping[str, object] = values
+        self.asked = 0
+
+    def of(self, version: Version) -> Mapping[str, object]:
+        self.asked += 1
+        return self.values
+
+
+class FakeQueue:
+    """Every lane sees every event that came after it was opened."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.events: list[Event] = []
+        self.begins: dict[str, int] = {}
+        self.open: set[str] = set()
+        self.settled: dict[tuple[str, int], tuple[Step, ...]] = {}
+        self.order: list[tuple[str, int]] = []
+        self.parked: dict[tuple[str, int], ParkedEvent] = {}
+        self.statuses: dict[str, dict[str, object]] = {}
+        self.failures: list[Exception] = []
+        self.unknown_destinations: set[str] = set()
+
+    # --- the port -----------------------------------------------------------------------------
+
+    def opened(self, lane: str) -> None:
+        with self.changed:
+            self.open.add(lane)
+            self.begins.setdefault(lane, len(self.events))
+            self.changed.notify_all()
+
+    def closed(self, lane: str) -> None:
+        with self.changed:
+            self.open.remove(lane)
+            self.changed.notify_all()
+
+    def status(
+        self, lane: str, *, script_version: str, callbacks: Sequence[str], fault: str
+    ) -> None:
+        with self.changed:
+            self.statuses[lane] = {
+                "version": script_version, "callbacks": tuple(callbacks), "fault": fault,
+            }  # fmt: skip
+            self.changed.notify_all()
+
+    def pending(self, lane: str, limit: int) -> Sequence[Event]:
+        with self.changed:
+            return [e for e in self.events[self.begins[lane] :] if not self._is_over(lane, e)][
+                :limit
+            ]
+
+    def settle(self, lane: str, event: Event, steps: Sequence[Step]) -> None:
+        with self.changed:
+            if self.failures:
+                raise self.failures.pop(0)
+            for step in steps:
+                if step.action is Action.FORWARD and step.destination in self.unknown_destinations:
+                    raise UnknownDestination(f"no destination is called {step.destination!r}")
+            assert not self._is_over(lane, event), "settled twice"
+            self.settled[lane, event.event_id] = tuple(steps)
+            self.order.append((lane, event.event_id))
+            self.changed.notify_all()
+
+    def park(self, parked: ParkedEvent) -> None:
+        with self.changed:
+            key = (parked.lane, parked.event_id)
+            assert key not in self.settled
+            assert key not in self.parked
+            self.parked[key] = parked
+            self.order.append(key)
+            self.changed.notify_all()
+
+    def wait(self, lane: str, timeout_s: float) -> None:
+        with self.changed:
+            known = len(self.events)
+            self.changed.wait_for(lambda: len(self.events) != known, timeout_s)
+
+    # --- for tests ------------------------------------------------------------------------------
+
+    def add(self, event: Event) -> Event:
+        with self.changed:
+            self.events.append(event)
+            self.changed.notify_all()
+        return event
+
+    def until(self, predicate, what: str = "", timeout_s: float = 10.0):
+        """Wait until `predicate()` is true, and answer it."""
+        end = time.monotonic() + timeout_s
+        with self.changed:
+            while not (found := predicate()):
+                # Files change without notice: look again now and then.
+                if not self.changed.wait(0.05) and time.monotonic() > end:
+                    raise AssertionError(f"never happened: {what or predicate}; {self.statuses}")
+            return found
+
+    def until_settled(self, lane: str, event: Event) -> tuple[Step, ...]:
+        key = (lane, event.event_id)
+        self.until(lambda: key in self.settled or key in self.parked, f"{key} settled")
+        assert key in self.settled, self.parked.get(key)
+        return self.settled[key]
+
+    def until_parked(self, lane: str, event: Event) -> ParkedEvent:
+        key = (lane, event.event_id)
+        self.until(lambda: key in self.settled or key in self.parked, f"{key} parked")
+        assert key in self.parked, self.settled.get(key)
+        return self.parked[key]
+
+    def _is_over(self, lane: str, event: Event) -> bool:
+        return (lane, event.event_id) in self.settled or (lane, event.event_id) in self.parked
+
+
+def write(path: Path, source: str | bytes) -> None:
+    """As documentation asks: into a file beside it, then renamed over it."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(source if isinstance(source, bytes) else source.encode())
+    temporary.replace(path)
+
+
+def load(
+    source: str | bytes,
+    *,
+    name: str = "test.lua",
+    destinations: Sequence[str] = ("archive",),
+    modules: Mapping[str, str] | None = None,
+    **settings: object,
+) -> LoadedScript:
+    """A script in a runtime, as a lane would have it. settings: keys of the configuration."""
+    content = source if isinstance(source, bytes) else source.encode()
+    files = {name: content, **{k: v.encode() for k, v in (modules or {}).items()}}
+    script = Script.of(name, Snapshot(files), Scripts.model_validate(settings))
+    return LoadedScript(script, lambda: destinations)
+
+
+def steps_of(body: str, event: Event | None = None, **options: Any) -> Sequence[Step]:
+    """What `body`, as the body of OnStoredInstance, plans."""
+    source = f"function OnStoredInstance(instanceId, tags, metadata, origin) {body}\nend"
+    tags = options.pop("tags", {})
+    loaded = load(source, **options)
+    try:
+        return loaded.on_stored_instance(event or make_event(), tags)
+    finally:
+        loaded.close()
+
+
+def said(body: str, **options: Any) -> list[str]:
+    """What `body` prints."""
+    with capture_logs() as logs:
+        steps_of(body, **options)
+    return [entry["says"] for entry in logs if entry["event"] == "script says"]
+
+
+@dataclass
+class Survival:
+    """What a process said that ran a hostile script, and then a harmless one."""
+
+    kind: str  # of the error that ended the script, or "fine"
+    message: str
+    seconds: float
+    longest_pause_s: float  # of another thread of the process
+
+
+_DRIVER = """
+import json, sys, threading, time
+import structlog
+from gateway.errors import ScriptError
+from scripting_support import load, make_event
+
+structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[lambda *_: ""])
+
+def attempt(source, events, settings):
+    try:
+        loaded = load(source, **settings)
+        for number in range(events):
+            tags = {"PatientName": "A", "Items": [{"CodeValue": "B"}]}
+            loaded.on_stored_instance(make_event(number), tags)
+        loaded.finalize()
+    except ScriptError as exc:
+        return {"kind": exc.kind, "message": str(exc)}
+    return {"kind": "fine", "message": ""}
+
+def survive(source, events, settings):
+    print("running", source, file=sys.stderr, flush=True)
+    paused.clear()
+    began = time.monotonic()
+    result = attempt(source, events, settings)
+    result["seconds"] = time.monotonic() - began
+    result["longest_pause_s"] = max(paused, default=0)
+    harmless = load("function OnStoredInstance(id) Forward(id, 'archive') end")
+    assert len(harmless.on_stored_instance(make_event(), {})) == 1
+    return result
+
+def tick():
+    last = time.monotonic()
+    while not over.wait(0.01):
+        now = time.monotonic()
+        paused.append(now - last)
+        last = now
+
+def run():
+    print(json.dumps([survive(**order) for order in json.load(sys.stdin)]), flush=True)
+    over.set()
+
+paused, over = [], threading.Event()
+threads = [threading.Thread(target=run, daemon=True), threading.Thread(target=tick)]
+for thread in threads:
+    thread.start()
+"""
+
+
+def survive(source: str, *, events: int = 1, **settings: Any) -> Survival:
+    """Run a script that may take its process down in a process of its own.
+
+    A bare body becomes the body of OnStoredInstance. Fails when the process did not live.
+    """
+    return survive_all([source], events=events, **settings)[0]
+
+
+def survive_all(sources: Sequence[str], *, events: int = 1, **settings: Any) -> list[Survival]:
+    """As survive(), one after the other in one process."""
+    orders = [
+        {"source": _as_script(source), "events": events, "settings": {"timeout_s": 5, **settings}}
+        for source in sources
+    ]
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", _DRIVER],
+        input=json.dumps(orders), capture_output=True, text=True, timeout=90, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
+    )  # fmt: skip
+    assert done.returncode == 0, f"the process died: {done.returncode}\n{done.stderr[-2000:]}"
+    assert done.stdout, done.stderr[-2000:]
+    return [Survival(**survival) for survival in json.loads(done.stdout.splitlines()[-1])]
+
+
+def _as_script(source: str) -> str:
+    if "function OnStoredInstance" in source:
+        return source
+    return f"function OnStoredInstance(instanceId, tags, metadata, origin)\n{source}\nend"
