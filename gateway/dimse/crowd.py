@@ -34,6 +34,7 @@ class Crowd:
         self._changed = threading.Condition()
         self._waiting: dict[Member, float] = {}  # since when; oldest first
         self._open: set[Member] = set()
+        self._ending: set[Member] = set()
 
     def enter(self, member: Member) -> None:
         """Count a new connection; wait for room first. The oldest silent one has to make way."""
@@ -60,11 +61,22 @@ class Crowd:
                 self._changed.notify_all()
             return verdict
 
+    def part(self, member: Member) -> None:
+        """The member is done: its place is free, though it may still say goodbye to its peer.
+
+        Before the last PDU, upon which the peer may come again and must find the place.
+        """
+        with self._changed:
+            self._open.discard(member)
+            self._ending.add(member)
+            self._changed.notify_all()
+
     def leave(self, member: Member) -> None:
         """The member's thread is about to end."""
         with self._changed:
             self._waiting.pop(member, None)
             self._open.discard(member)
+            self._ending.discard(member)
             self._changed.notify_all()
 
     def dissolve(self, grace_s: float) -> None:
@@ -75,8 +87,9 @@ class Crowd:
             for member in self._open:
                 member.finish()
             self._changed.wait_for(lambda: not self._open, grace_s)
-            remaining = [*self._waiting, *self._open]
-        for member in remaining:
-            member.cut("the receiver stops")
+            unfinished = [*self._waiting, *self._open]
+            for member in unfinished:
+                member.cut("the receiver stops")
+            remaining = [*unfinished, *self._ending]
         for member in remaining:
             member.join(timeout=5)

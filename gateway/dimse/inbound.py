@@ -81,7 +81,7 @@ class InboundAssociation(DrivenAssociation):
         """The association's whole life."""
         try:
             super().run_reactor()
-            if not (self.requestor.primitive or self._is_stopping):
+            if self.requestor.primitive is None:
                 reason = self.dul.ended_by or f"said nothing for {self.acse_timeout:g} s"
                 self._log.warning("no association", reason=reason)
                 self._house.metrics.errors.labels("no-association").inc()
@@ -157,7 +157,7 @@ class InboundAssociation(DrivenAssociation):
             "association opened",
             contexts_accepted=len(self.accepted_contexts),
             contexts_rejected=len(self.rejected_contexts),
-            implementation=self.requestor.implementation_version_name or "",
+            implementation=ascii(self.requestor.implementation_version_name or "")[1:-1],
         )
         intake = self._make_intake()
         with self._house.metrics.associations.track_inprogress():
@@ -208,6 +208,7 @@ class InboundAssociation(DrivenAssociation):
 
     def _conclude(self) -> str:
         """Release or abort; answer in words how the association ended."""
+        self._house.crowd.part(self)
         if self.is_established and self.acse.is_release_requested():
             self.acse.send_release(is_response=True)
             self.is_released = True
@@ -221,7 +222,7 @@ class InboundAssociation(DrivenAssociation):
 
     def _serve(self, message: Any, context_id: int, intake: Intake) -> None:
         context = self._accepted_cx.get(context_id)
-        if context is None or message.MessageID is None:
+        if context is None or getattr(message, "MessageID", None) is None:
             self._violate("a message that is no request, or in a context that was not accepted")
         elif isinstance(message, C_STORE):
             offer = Offer(

@@ -40,8 +40,7 @@ def data_pdus(
         fragments = [slot[_HEADER.size :] for slot in slots[:used]]
         if rest:
             fragments.append(slots[used][_HEADER.size : _HEADER.size + rest])
-        if os.preadv(descriptor, fragments, offset) != wanted:
-            raise InstanceUnreadable("the file became shorter while it was sent")
+        _read(descriptor, fragments, offset, wanted)
         left -= wanted
         offset += wanted
         if not left:
@@ -49,3 +48,12 @@ def data_pdus(
             slot = slots[len(fragments) - 1]
             _HEADER.pack_into(slot, 0, _P_DATA_TF, last + 6, last + 2, context_id, _LAST)
         yield buffer[: wanted + len(fragments) * _HEADER.size]
+
+
+def _read(descriptor: int, fragments: list[memoryview], offset: int, wanted: int) -> None:
+    try:
+        got = os.preadv(descriptor, fragments, offset)
+    except OSError as exc:
+        raise InstanceUnreadable(f"the file cannot be read: {exc}") from exc
+    if got != wanted:
+        raise InstanceUnreadable("the file became shorter while it was sent")

@@ -50,6 +50,7 @@ _PDU_EVENTS = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13"})
 # 128 contexts that propose every transfer syntax there is take about 230,000 bytes.
 _MAXIMUM_ASSOCIATE_BYTES = 1 << 18
 _MAXIMUM_COMMAND_BYTES = 1 << 14
+_SMALLEST_PDU_BYTES = 128
 # Some peers leave headers out when they count a PDU's length against the maximum we announced.
 _SLACK_BYTES = 64
 _FIRST_BUFFER_BYTES = 1 << 14
@@ -327,7 +328,7 @@ class DrivenUpperLayer(DULServiceProvider):
                 self.note("the peer sent a PDU that cannot be accepted at this point")
         except Exception as exc:  # noqa: BLE001 - whatever pynetdicom finds wrong with a peer's PDU
             # As its own reactor does: past the state machine, whose state is not known any more.
-            self.note(f"{event} failed in {self.state_machine.current_state}: {exc!r}")
+            self.note(f"the peer sent what pynetdicom cannot take ({type(exc).__name__})")
             abort = A_ABORT_RQ()
             abort.source, abort.reason_diagnostic = 0x02, 0x00
             self.socket.send(abort.encode())
@@ -392,8 +393,14 @@ class DrivenDimse(DIMSEServiceProvider):
 
     @property
     def maximum_pdu_size(self) -> int:
-        """What the peer takes, but bounded: "any" must not make us send a file as one PDU."""
-        return min(super().maximum_pdu_size or _READ_AHEAD_BYTES, _READ_AHEAD_BYTES)
+        """What the peer takes, but bounded: "any" must not make us send a file as one PDU.
+
+        Raises AssociationCut: it takes so little that no message can be sent.
+        """
+        announced = super().maximum_pdu_size or _READ_AHEAD_BYTES
+        if announced < _SMALLEST_PDU_BYTES:
+            raise self._violation(f"a maximum PDU length of {announced} bytes was announced")
+        return min(announced, _READ_AHEAD_BYTES)
 
     def receive_primitive(self, primitive: P_DATA | DataPdu) -> None:
         """The state machine received data (DT-2). Data during a release is of no use (AR-6)."""
@@ -434,7 +441,9 @@ class DrivenDimse(DIMSEServiceProvider):
         try:
             return decoder(*arguments)
         except Exception as exc:
-            raise self._violation(f"the command set is not understood: {exc!r}") from exc
+            raise self._violation(
+                f"the command set is not understood ({type(exc).__name__})"
+            ) from exc
 
     def send_store(self, request: C_STORE, context_id: int, data_set: Iterable[memoryview]) -> None:
         """Send a C-STORE request and its data set, which comes as ready P-DATA-TFs.

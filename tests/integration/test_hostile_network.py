@@ -355,3 +355,14 @@ def test_a_hundred_associations_that_were_cut_leave_no_memory_and_no_file(tmp_pa
         wait_until(lambda: not running.ingest.leftovers)
         gc.collect()
         assert len(gc.get_objects()) - before < 5000
+
+
+def test_a_peer_that_takes_no_pdu_worth_the_name_is_aborted(tmp_path):
+    request = association_request()
+    announced = b"\x51\0\0\x04" + (16384).to_bytes(4, "big")
+    assert announced in request
+    with receiving(tmp_path / "in") as running, connect(running.port) as sock:
+        sock.sendall(request.replace(announced, b"\x51\0\0\x04" + (7).to_bytes(4, "big")))
+        assert read_pdu(sock)[0] == 0x02
+        sock.sendall(pdv(store_command(), command=True) + pdv(bytes(100)))
+        assert read_to_end(sock)[0] == A_ABORT
