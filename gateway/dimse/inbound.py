@@ -16,11 +16,12 @@ from pynetdicom.presentation import build_context
 from pynetdicom.transport import AddressInformation
 
 from gateway import logs
+from gateway.dimse.buffered import BufferedSocket
 from gateway.dimse.crowd import Crowd
 from gateway.dimse.intake import Answer, Intake, Offer, is_uid
 from gateway.dimse.policy import Accept, Policy, Reject, Service, accepted_contexts, judge
 from gateway.dimse.status import Status
-from gateway.dimse.upstream import AssociationCut, BufferedSocket, DrivenAssociation
+from gateway.dimse.upstream import AssociationCut, DrivenAssociation
 from gateway.metrics import Metrics
 from gateway.model import Origin, OriginKind
 from gateway.ports import Ingest

@@ -20,11 +20,12 @@ from gateway import logs
 from gateway.config.models import Destination
 from gateway.dicom import syntaxes
 from gateway.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, read_meta
+from gateway.dimse.buffered import BufferedSocket
 from gateway.dimse.contexts import MAXIMUM_CONTEXTS, Context
 from gateway.dimse.outgoing import data_pdus
 from gateway.dimse.policy import VERIFICATION
 from gateway.dimse.status import Status, is_warning
-from gateway.dimse.upstream import AssociationCut, BufferedSocket, DrivenAssociation
+from gateway.dimse.upstream import AssociationCut, DrivenAssociation
 from gateway.errors import (
     AssociationRejected,
     InstanceUnreadable,

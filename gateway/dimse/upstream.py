@@ -11,12 +11,10 @@ version that it was written for.
 
 import logging
 import math
-import socket
 import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import pynetdicom
@@ -29,8 +27,8 @@ from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import P_DATA
-from pynetdicom.transport import T_CONNECT, AssociationSocket
 
+from gateway.dimse.buffered import BufferedSocket
 from gateway.errors import GatewayError
 
 WRITTEN_FOR = "3.0."
@@ -53,11 +51,8 @@ _MAXIMUM_COMMAND_BYTES = 1 << 14
 _SMALLEST_PDU_BYTES = 128
 # Some peers leave headers out when they count a PDU's length against the maximum we announced.
 _SLACK_BYTES = 64
-_FIRST_BUFFER_BYTES = 1 << 14
-_READ_AHEAD_BYTES = 1 << 18
-_LINGER_S = 1.0
-_LINGER_SILENCE_S = 0.05
-_LINGER_BYTES = 1 << 24
+# The longest PDU that we send, however long the peer's may be.
+_LONGEST_PDU_BYTES = 1 << 18
 _MAXIMUM_UID_LENGTH = 64
 
 
@@ -96,146 +91,6 @@ class DataPdu:
         return self
 
 
-class BufferedSocket(AssociationSocket):
-    """Reads ahead into one buffer, with a deadline; sends in one write, with a time limit."""
-
-    _assoc: "DrivenAssociation"
-
-    def __init__(self, assoc: "DrivenAssociation", **kwargs: Any) -> None:
-        super().__init__(assoc, **kwargs)
-        self.deadline = math.inf
-        self._buffer = memoryview(bytearray(_FIRST_BUFFER_BYTES))
-        self._start = 0  # of what has been received and not been taken
-        self._end = 0
-        if self._is_connected:
-            self._set_options()
-
-    def connect(self, primitive: T_CONNECT) -> None:
-        """Connect to the address of `primitive`; its result tells the state machine."""
-        try:
-            self._raw.settimeout(self.assoc.connection_timeout)
-            self._raw.connect(primitive.address_info.as_tuple)
-            self._set_options()
-        except OSError as exc:
-            self._assoc.dul.note(f"no connection: {exc}")
-            self._shutdown_socket()
-            self.socket = None
-            primitive.result = "Evt17"
-        else:
-            self._is_connected = True
-            primitive.result = "Evt2"
-        self.provider_queue.put(primitive)
-        self._ready.set()
-
-    def _set_options(self) -> None:
-        # An answer is one small segment: it must not wait for the peer's delayed acknowledgement.
-        self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-    @property
-    def _raw(self) -> socket.socket:
-        if self.socket is None:
-            raise ConnectionError("the connection is closed")
-        return self.socket
-
-    def wait(self, timeout_s: float) -> bool:
-        """True when there is something to take, or the end of the connection to find out about."""
-        if self._start < self._end:
-            return True
-        self._start = self._end = 0
-        with suppress(TimeoutError):
-            self._receive(timeout_s)
-            return True
-        return False
-
-    @property
-    def has_input(self) -> bool:
-        """True when the peer has sent something, or closed."""
-        if self._start < self._end:
-            return True
-        try:
-            self._raw.settimeout(0)
-            self._raw.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
-
-    def peek(self, size_bytes: int) -> memoryview:
-        """The next bytes, left to be taken. Raises OSError: closed, broken, or too slow."""
-        if self._start + size_bytes > len(self._buffer):
-            self._make_room(size_bytes)
-        while self._end - self._start < size_bytes:
-            self._receive(self.deadline - time.monotonic())
-        return self._buffer[self._start : self._start + size_bytes]
-
-    def take(self, size_bytes: int) -> memoryview:
-        """The next bytes; the view is overwritten by the next call. Raises OSError."""
-        view = self.peek(size_bytes)
-        self._start += size_bytes
-        return view
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        """What pynetdicom's own reading calls."""
-        return bytearray(self.take(nr_bytes))
-
-    def _make_room(self, size_bytes: int) -> None:
-        unread = bytes(self._buffer[self._start : self._end])
-        if size_bytes > len(self._buffer):
-            # Room for more than one PDU: then one call to the kernel brings several short ones.
-            self._buffer = memoryview(bytearray(max(size_bytes, _READ_AHEAD_BYTES)))
-        self._buffer[: len(unread)] = unread
-        self._start, self._end = 0, len(unread)
-
-    def _receive(self, timeout_s: float) -> None:
-        if timeout_s <= 0:
-            raise TimeoutError("the peer did not finish in time")
-        self._raw.settimeout(None if timeout_s == math.inf else timeout_s)
-        received = self._raw.recv_into(self._buffer[self._end :])
-        if not received:
-            raise ConnectionError("the peer closed the connection")
-        self._end += received
-
-    def write(self, data: bytes | memoryview) -> None:
-        """Send all of it in one call. Raises OSError."""
-        self._raw.settimeout(self.assoc.dimse_timeout)
-        self._raw.sendall(data)
-
-    def send(self, bytestream: bytes) -> None:
-        """What pynetdicom's state machine calls: a failure becomes an event of it."""
-        try:
-            self.write(bytestream)
-        except OSError as exc:
-            self._assoc.dul.note(f"the connection broke while sending: {exc}")
-            self.event_queue.put("Evt17")
-
-    def _shutdown_socket(self) -> None:
-        """Close so that the peer still reads what we sent last.
-
-        Closing a socket with unread input sends RST, upon which the peer may lose our last PDU:
-        close our side first, and read what the peer still sends, as long as it does, but for a
-        second at most.
-        """
-        if self.socket is None:
-            return
-        with suppress(OSError):
-            self.socket.shutdown(socket.SHUT_WR)
-            self._discard_input(time.monotonic() + _LINGER_S)
-        self.socket.close()
-        self._buffer = memoryview(b"")
-        self._start = self._end = 0
-
-    def _discard_input(self, deadline: float) -> None:
-        discarded = 0
-        while discarded < _LINGER_BYTES and (left := deadline - time.monotonic()) > 0:
-            self._raw.settimeout(min(left, _LINGER_SILENCE_S))
-            received = self._raw.recv_into(self._buffer)
-            if not received:
-                return
-            discarded += received
-
-
 class DrivenUpperLayer(DULServiceProvider):
     """The upper layer in the hands of the thread that waits for it.
 
@@ -246,6 +101,7 @@ class DrivenUpperLayer(DULServiceProvider):
 
     ended_by = ""
     socket: BufferedSocket
+    _deadline = math.inf  # of the present drive
 
     def start(self) -> None:
         """No thread: `Association` only has to be told that it may go on."""
@@ -299,8 +155,6 @@ class DrivenUpperLayer(DULServiceProvider):
                 self._deadline = deadline
                 self._read_pdu_data()
                 self._run_events()
-
-    _deadline = math.inf
 
     def _has_input(self, timeout_s: float) -> bool:
         try:
@@ -397,10 +251,10 @@ class DrivenDimse(DIMSEServiceProvider):
 
         Raises AssociationCut: it takes so little that no message can be sent.
         """
-        announced = super().maximum_pdu_size or _READ_AHEAD_BYTES
+        announced = super().maximum_pdu_size or _LONGEST_PDU_BYTES
         if announced < _SMALLEST_PDU_BYTES:
             raise self._violation(f"a maximum PDU length of {announced} bytes was announced")
-        return min(announced, _READ_AHEAD_BYTES)
+        return min(announced, _LONGEST_PDU_BYTES)
 
     def receive_primitive(self, primitive: P_DATA | DataPdu) -> None:
         """The state machine received data (DT-2). Data during a release is of no use (AR-6)."""

@@ -15,6 +15,7 @@ from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.transport import AssociationServer, AssociationSocket
 
 from gateway.dimse import upstream
+from gateway.dimse.buffered import BufferedSocket
 from gateway.dimse.inbound import InboundAssociation
 from gateway.dimse.receiver import _Door
 
@@ -29,7 +30,7 @@ def test_another_version_of_pynetdicom_is_refused(monkeypatch):
     ("ours", "theirs", "names"),
     [
         (
-            upstream.BufferedSocket,
+            BufferedSocket,
             AssociationSocket,
             ["connect", "recv", "send", "_shutdown_socket", "close"],
         ),
