@@ -6,7 +6,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 # How long a writer waits for another process (`gateway queue retry`) to end its transaction.
@@ -19,7 +19,8 @@ def open_database(path: Path) -> Engine:
     A commit on it survives a power cut (WAL with synchronous=FULL). Write through `writing()`;
     `Engine.connect()` reads a snapshot and waits for nobody.
     """
-    engine = create_engine(f"sqlite:///{path}", pool_size=64, max_overflow=-1)
+    url = URL.create("sqlite", database=str(path))  # a path may hold what means something in a URL
+    engine = create_engine(url, pool_size=64, max_overflow=-1)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     migrate(engine)

@@ -116,7 +116,7 @@ class Outbox:
                 _select_events()
                 .join(_marks, _marks.c.event_id == _events.c.event_id)
                 .where(_marks.c.lane == lane, _marks.c.state == Mark.AGAIN)
-                .order_by(_events.c.event_id)
+                .order_by(_marks.c.event_id)
                 .limit(limit)
             ).all()
             fresh = connection.execute(

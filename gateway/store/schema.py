@@ -100,6 +100,7 @@ lane_event = Table(
     Column("traceback", Text, nullable=False),
     Column("script_version", Text, nullable=False),
     Column("parked_at", Float),
+    Index(None, "lane", "state", "event_id"),
 )
 
 task = Table(
@@ -122,7 +123,7 @@ task = Table(
     Column("error_kind", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("created_at", Float, nullable=False),
-    Column("finished_at", Float),
+    Column("finished_at", Float, index=True),
     # A plan is made once, even when its event runs again after a crash.
     UniqueConstraint("lane", "event_id", "step"),
     Index(None, "state", "action", "destination", "run_at"),

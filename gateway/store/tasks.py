@@ -5,7 +5,7 @@ need it are freed, in one transaction.
 """
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, NotFound
 from gateway.model import Action, NewTask, Task, TaskRow, TaskState
 from gateway.store import schema
 from gateway.store.committer import Committer
@@ -49,9 +49,11 @@ _IS_DUE = select(_tasks.c.task_id).where(
     _tasks.c.destination == bindparam("due_destination"),
     _tasks.c.run_at <= bindparam("now"),
 )
+# In the order of its index: by task_id, each claim would sort all that waits.
+_NEXT_DUE = _IS_DUE.order_by(_tasks.c.run_at, _tasks.c.task_id).limit(bindparam("at_most"))
 _CLAIM = (
     update(_tasks)
-    .where(_tasks.c.task_id.in_(_IS_DUE.order_by(_tasks.c.task_id).limit(bindparam("at_most"))))
+    .where(_tasks.c.task_id.in_(_NEXT_DUE))
     .values(state=TaskState.RUNNING)
     .returning(_tasks.c.task_id)
 )
@@ -104,7 +106,7 @@ class Tasks:
         self._committer = committer
 
     def claim(self, action: Action, limit: int, destination: str = "") -> list[Task]:
-        """Take up to `limit` tasks that are due, oldest first: they are RUNNING now."""
+        """Take up to `limit` tasks, those due for longest: they are RUNNING now."""
         if not self._is_due(action, destination):  # a read waits for nobody, and is cheap
             return []
         return self._committer.commit(
@@ -211,24 +213,18 @@ class Tasks:
     def retry(self, task_ids: Collection[int]) -> int:
         """Have parked or waiting tasks tried now, with all attempts; answer how many there were."""
 
-        def apply(connection: Connection) -> int:
-            return connection.execute(
-                update(_tasks)
-                .where(
-                    _tasks.c.task_id.in_(task_ids),
-                    _tasks.c.state.in_([TaskState.PARKED, TaskState.WAITING]),
-                )
-                .values(state=TaskState.WAITING, attempts=0, run_at=0, error_kind="", error="")
-            ).rowcount
-
-        return self._committer.commit(apply)
+        return self._committer.commit(
+            lambda connection: sum(_retry(connection, part) for part in _parts(task_ids))
+        )
 
     def drop(self, task_ids: Collection[int]) -> int:
         """Give tasks up, and what needs them; answer how many in all. The instances stay.
 
         A running task cannot be dropped.
         """
-        return self._committer.commit(lambda connection: _drop(connection, set(task_ids)))
+        return self._committer.commit(
+            lambda connection: sum(_drop(connection, set(part)) for part in _parts(task_ids))
+        )
 
     def _set(self, task_ids: list[int], **values: Any) -> "Future[Any]":
         return self._committer.submit(
@@ -289,7 +285,21 @@ def _claim(connection: Connection, action: Action, limit: int, destination: str)
     if not claimed:
         return []
     rows = connection.execute(_SELECT_TASKS, {"task_ids": claimed})
-    return [_as_task(row) for row in rows]
+    tasks = [_as_task(row) for row in rows]
+    lost = set(claimed) - {task.task_id for task in tasks}
+    if lost:
+        _park_lost(connection, lost)
+    return tasks
+
+
+def _park_lost(connection: Connection, task_ids: Collection[int]) -> None:
+    """Nobody can carry these out: what they work on is not in the index any more."""
+    error = NotFound("what it works on is gone")
+    connection.execute(
+        update(_tasks)
+        .where(_tasks.c.task_id.in_(task_ids))
+        .values(state=TaskState.PARKED, **_as_columns(error))
+    )
 
 
 def _due(action: Action, destination: str) -> dict[str, Any]:
@@ -304,6 +314,17 @@ def _complete(connection: Connection, task_id: int, result_version_id: int) -> N
         of_it = {"dependent_id": dependent, "step_done": step, "result": result_version_id}
         connection.execute(_GIVE_RESULT, of_it)
         connection.execute(_FREE, {"dependent_id": dependent, "now": done["now"]})
+
+
+def _retry(connection: Connection, task_ids: Collection[int]) -> int:
+    return connection.execute(
+        update(_tasks)
+        .where(
+            _tasks.c.task_id.in_(task_ids),
+            _tasks.c.state.in_([TaskState.PARKED, TaskState.WAITING]),
+        )
+        .values(state=TaskState.WAITING, attempts=0, run_at=0, error_kind="", error="")
+    ).rowcount
 
 
 def _drop(connection: Connection, task_ids: set[int]) -> int:
@@ -342,13 +363,19 @@ def _forget_ended(connection: Connection, before: float) -> int:
         .limit(10_000)
     )
     ids = connection.scalars(ended).all()
-    for start in range(0, len(ids), 500):  # SQLite bounds the number of parameters
-        part = ids[start : start + 500]
+    for part in _parts(ids):
         connection.execute(
             delete(_needs).where(_needs.c.task_id.in_(part) | _needs.c.needs_task_id.in_(part))
         )
         connection.execute(delete(_tasks).where(_tasks.c.task_id.in_(part)))
     return len(ids)
+
+
+def _parts(ids: Collection[int]) -> Iterator[Sequence[int]]:
+    """SQLite bounds the number of a statement's parameters."""
+    listed = list(ids)
+    for start in range(0, len(listed), 250):
+        yield listed[start : start + 250]
 
 
 def _as_columns(error: GatewayError) -> dict[str, str]:

@@ -66,6 +66,7 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(batch_op.f("ix_task_version_id"), ["version_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_task_finished_at"), ["finished_at"], unique=False)
 
     op.create_table(
         "task_need",
@@ -145,11 +146,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("lane_event", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_lane_event_event_id"), ["event_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_lane_event_lane_state_event_id"),
+            ["lane", "state", "event_id"],
+            unique=False,
+        )
 
 
 def downgrade() -> None:
 
     with op.batch_alter_table("lane_event", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_lane_event_lane_state_event_id"))
         batch_op.drop_index(batch_op.f("ix_lane_event_event_id"))
 
     op.drop_table("lane_event")
@@ -168,6 +175,7 @@ def downgrade() -> None:
 
     op.drop_table("task_need")
     with op.batch_alter_table("task", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_task_finished_at"))
         batch_op.drop_index(batch_op.f("ix_task_version_id"))
         batch_op.drop_index(batch_op.f("ix_task_state_action_destination_run_at"))
 

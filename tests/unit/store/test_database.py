@@ -1,0 +1,139 @@
+"""The index database: its schema, and connections that are safe to acknowledge on."""
+
+import multiprocessing
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, insert, select, text
+
+from gateway.store import schema
+from gateway.store.database import migrate, open_database, writing
+from gateway.store.opened import open_store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "index.sqlite"
+
+
+@pytest.fixture
+def engine(path):
+    engine = open_database(path)
+    yield engine
+    engine.dispose()
+
+
+def row(name: str) -> dict[str, str]:
+    columns = ("patient_id", "study_instance_uid", "series_instance_uid", "sop_instance_uid",
+               "sop_class_uid")  # fmt: skip
+    return {"instance_id": name} | dict.fromkeys(columns, "")
+
+
+def count(engine) -> int:
+    with engine.connect() as connection:
+        return len(connection.execute(select(schema.instance)).all())
+
+
+def test_the_migrations_make_the_schema(engine):
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_migrations_make_autoincrementing_keys(engine):
+    """An id that is given again would let an old event or task speak of a new version."""
+    with engine.connect() as connection:
+        for table in ("version", "event", "task"):
+            sql = connection.scalar(
+                text("select sql from sqlite_master where name=:t"), {"t": table}
+            )
+            assert "AUTOINCREMENT" in sql, table
+
+
+def test_migrating_again_changes_nothing(engine):
+    migrate(engine)
+    migrate(engine)
+    assert count(engine) == 0
+
+
+def test_every_connection_is_safe_to_acknowledge_on(engine):
+    """WAL with synchronous=FULL; several at once, so that the pool has to make new ones."""
+    together = threading.Barrier(5)
+
+    def look(_: int) -> tuple[object, ...]:
+        with engine.connect() as connection:
+            together.wait(10)
+            pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            return tuple(connection.scalar(text(f"PRAGMA {name}")) for name in pragmas)
+
+    with ThreadPoolExecutor(5) as pool:
+        assert set(pool.map(look, range(5))) == {("wal", 2, 1, 10_000)}
+
+
+def test_a_writer_has_the_lock_from_the_start(engine):
+    """Else two that have read first could each wait for the other to write."""
+    with writing(engine) as first:
+        assert first.scalar(select(func.count()).select_from(schema.task)) == 0
+        other = sqlite3.connect(engine.url.database, timeout=0)
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+        other.close()
+
+
+def test_what_is_written_is_gone_when_the_block_raises(engine):
+    def write_and_fail() -> None:
+        with writing(engine) as connection:
+            connection.execute(insert(schema.instance), row("a"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
+    assert count(engine) == 0
+
+
+def test_a_reader_sees_one_moment_and_waits_for_no_writer(engine):
+    with engine.connect() as reader:
+        before = reader.execute(select(schema.instance)).all()
+        with writing(engine) as connection:
+            connection.execute(insert(schema.instance), row("a"))
+        assert reader.execute(select(schema.instance)).all() == before == []
+    assert count(engine) == 1
+
+
+def test_a_folder_with_an_odd_name_is_fine(tmp_path):
+    folder = tmp_path / "100% böse ?name#"
+    store = open_store(folder)
+    store.close()
+    assert (folder / "index.sqlite").exists()
+    assert len(list(folder.iterdir())) == 3  # the index, incoming/ and files/
+
+
+def write_rows(path: str, name: str, rows: int) -> None:
+    engine = open_database(Path(path))
+    for number in range(rows):
+        with writing(engine) as connection:
+            connection.execute(insert(schema.instance), row(f"{name}-{number}"))
+    engine.dispose()
+
+
+def test_two_processes_that_write_at_once_wait_for_each_other(path):
+    """The gateway, and `gateway queue retry` beside it; both also make the schema."""
+    context = multiprocessing.get_context("spawn")
+    processes = [
+        context.Process(target=write_rows, args=(str(path), name, 100)) for name in ("a", "b")
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    engine = open_database(path)
+    assert count(engine) == 200
+    engine.dispose()
