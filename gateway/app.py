@@ -87,6 +87,7 @@ class Gateway:
 
         stored, work = Signal(), Signal()
         self._start_workers(store, work, running)
+        settings.scripts.folder.mkdir(parents=True, exist_ok=True)
         scripts = ScriptHost(
             settings.scripts,
             queue=LaneEvents(store.outbox, stored, work, self._destinations),

@@ -16,6 +16,11 @@ class GatewayError(Exception):
     retryable = False
     blames_peer = False
 
+    @property
+    def detail(self) -> str:
+        """The message for the queue, which only administrators see; logs get str(self)."""
+        return str(self)
+
 
 # --- configuration and scripts, as the administrator wrote them ---------------------------------
 
@@ -204,14 +209,17 @@ class RemoteRefused(RemoteError):
     kind = "remote-refused"
 
     def __init__(self, called_aet: str, dimse_status: int, comment: str = "") -> None:
-        super().__init__(
-            f"{called_aet} refused the instance with status 0x{dimse_status:04X}"
-            + (f": {comment}" if comment else "")
-        )
+        super().__init__(f"{called_aet} refused the instance with status 0x{dimse_status:04X}")
         self.dimse_status = dimse_status
+        self.comment = comment
         # 0xA9xx (data set does not match SOP class) and 0xCxxx (cannot understand) speak of this
         # very object, but archives use them for passing trouble as well: try again, then park.
         self.retryable = True
+
+    @property
+    def detail(self) -> str:
+        """With the peer's Error Comment (PS3.7 C), in which it may say anything."""
+        return f"{self}: {self.comment}" if self.comment else str(self)
 
 
 class NoAcceptableSyntax(RemoteError):

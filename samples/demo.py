@@ -52,7 +52,9 @@ IMAGES = (
 MADE_SLICES = 12
 TIMEOUT_S = 120.0
 
-console = Console()
+_terminal = Console()
+# Where there is no terminal to fit into, the table takes the room that it needs.
+console = _terminal if _terminal.is_terminal else Console(width=140)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def gather(folder: Path) -> list[Sent]:
 def save(name: str, dataset: Dataset, folder: Path) -> Sent:
     """Write one image into the folder."""
     path = folder / f"{dataset.SOPInstanceUID}.dcm"
-    dataset.save_as(path)
+    dataset.save_as(path, enforce_file_format=True)
     return Sent(name, path, str(dataset.SOPInstanceUID), str(dataset.file_meta.TransferSyntaxUID))
 
 
@@ -175,6 +177,8 @@ def running_gateway(folder: Path, archive_port: int) -> Iterator[int]:
     configuration.write_text(
         f"dicom.port = {port}\n"
         f"http.port = {http_port}\n"
+        "store.folder = 'data'\n"
+        "scripts.folder = 'scripts'\n"
         "log.level = 'warning'\n"
         f"destinations.archive = {{ aet = 'ARCHIVE', host = '127.0.0.1', port = {archive_port} }}\n"
     )

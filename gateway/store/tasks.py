@@ -379,7 +379,7 @@ def _parts(ids: Collection[int]) -> Iterator[Sequence[int]]:
 
 
 def _as_columns(error: GatewayError) -> dict[str, str]:
-    return {"error_kind": error.kind, "error": str(error)}
+    return {"error_kind": error.kind, "error": error.detail}
 
 
 def _as_task(row: Row[Any]) -> Task:
