@@ -156,13 +156,6 @@ class FakeQueue:
         return (lane, event.event_id) in self.settled or (lane, event.event_id) in self.parked
 
 
-def write(path: Path, source: str | bytes) -> None:
-    """As documentation asks: into a file beside it, then renamed over it."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(source if isinstance(source, bytes) else source.encode())
-    temporary.replace(path)
-
-
 def load(
     source: str | bytes,
     *,

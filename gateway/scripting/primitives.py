@@ -54,7 +54,7 @@ class Plan:
         if not isinstance(resource, str):
             raise PrimitiveRefused(
                 "expected an instance id or the result of another primitive, got "
-                + ("nil" if resource is None else repr(resource))
+                + _shown(resource)
             )
         if resource in self._results:
             return self._results[resource]
@@ -147,8 +147,15 @@ def _with_legacy_aet(options: tuple[Value, ...]) -> tuple[Value, ...]:
 
 def _text(value: Value, expected: str) -> str:
     if not isinstance(value, str):
-        raise PrimitiveRefused(f"expected {expected}, got {'nil' if value is None else value!r}")
+        raise PrimitiveRefused(f"expected {expected}, got {_shown(value)}")
     return value
+
+
+def _shown(value: Value) -> str:
+    """A value as the script would write it."""
+    if value is None:
+        return "nil"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _options(
@@ -158,7 +165,7 @@ def _options(
     if given in ((), (None,)):
         return {}
     if len(given) == 1:
-        raise PrimitiveRefused(f"expected a table of options, got {given[0]!r}")
+        raise PrimitiveRefused(f"expected a table of options, got {_shown(given[0])}")
     checked: dict[str, str | bool] = {}
     for name, value in zip(given[::2], given[1::2], strict=True):
         if not isinstance(name, str) or name not in known:
@@ -166,7 +173,7 @@ def _options(
         try:
             checked[name] = known[name](value)
         except ValueError as exc:
-            raise PrimitiveRefused(f"option {name} must be {exc}, not {value!r}") from exc
+            raise PrimitiveRefused(f"option {name} must be {exc}, not {_shown(value)}") from exc
     return checked
 
 

@@ -1,0 +1,80 @@
+"""A host with a folder, and a queue in memory."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scripting_support import FakeQueue, FakeTags
+
+from gateway.config.models import Scripts
+from gateway.metrics import Metrics
+from gateway.scripting.host import ScriptHost
+
+
+class Site:
+    """A script folder, and the host that runs what is in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.queue = FakeQueue()
+        self.tags = FakeTags(PatientName="Doe^Jane", Modality="CT")
+        self.metrics = Metrics()
+        self.destinations = {"archive", "pacs"}
+        self.settings: dict[str, object] = {"timeout_s": 5}
+        self.host: ScriptHost | None = None
+
+    def start(self, **settings: object) -> None:
+        self.host = ScriptHost(
+            Scripts.model_validate({"folder": self.folder, **self.settings, **settings}),
+            self.queue,
+            self.tags,
+            lambda: self.destinations,
+            self.metrics,
+            grace_s=0.3,
+        )
+        self.host.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        if self.host is not None:
+            self.host.stop(timeout_s)
+            self.host = None
+
+    def write(self, name: str, source: str | bytes) -> None:
+        """As the documentation asks: into a file beside it, then renamed over it."""
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_bytes(source if isinstance(source, bytes) else source.encode())
+        temporary.replace(path)
+
+    def count(self, metric: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(metric, labels) or 0
+
+    def until_runs(self, lane: str, *, other_than: str = "") -> str:
+        """Wait until a version of the script runs without fault, and answer which."""
+
+        def version() -> str:
+            status = self.queue.statuses.get(lane, {"version": "", "fault": ""})
+            return "" if status["fault"] or status["version"] == other_than else status["version"]
+
+        return self.queue.until(version, f"{lane} runs a version other than {other_than!r}")
+
+    def until_fault(self, lane: str) -> str:
+        return self.queue.until(
+            lambda: self.queue.statuses.get(lane, {"fault": ""})["fault"], f"{lane} has a fault"
+        )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    before = set(threading.enumerate())
+    site = Site(folder)
+    yield site
+    site.stop()
+    left = [t for t in threading.enumerate() if t not in before]
+    for thread in left:
+        thread.join(5)
+    assert not [thread for thread in left if thread.is_alive()]
