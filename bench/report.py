@@ -21,9 +21,7 @@ from servers import Orthanc
 from workloads import Run, Workload
 
 _PACKAGES = ("pynetdicom", "pydicom", "lupa", "sqlalchemy")
-_COLUMNS = (
-    "workload", "server", "images/s", "slowest", "fastest", "CPU ms each", "ratio", "goal"
-)  # fmt: skip
+_COLUMNS = ("workload", "server", "images/s", "min", "max", "CPU ms", "ratio", "goal")
 
 Pair = Sequence[Run]  # one run of each server, one right after the other; the gateway's first
 
@@ -68,9 +66,9 @@ def rows(results: Sequence[Result]) -> Iterator[tuple[str, ...]]:
 
 def table(results: Sequence[Result]) -> Table:
     """For a terminal."""
-    shown = Table(title="Medians, and how many times as fast as Orthanc")
+    shown = Table(title="Medians; CPU for one image; how many times as fast as Orthanc")
     for number, heading in enumerate(_COLUMNS):
-        shown.add_column(heading, justify="left" if number < 2 else "right")
+        shown.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True)
     for row in rows(results):
         shown.add_row(*row)
     return shown
