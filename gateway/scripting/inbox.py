@@ -21,7 +21,7 @@ class Inbox:
         self._in_hand: set[int] = set()  # handed out or ready: pending() answers them again
 
     def take(self) -> Event | None:
-        """The next event, or None when there is none now. done() or give_back() must follow."""
+        """The next event, or None when there is none now. done() must follow."""
         with self._lock:
             if not self._ready:
                 self._look()
@@ -35,11 +35,6 @@ class Inbox:
         """The queue knows what became of it."""
         with self._lock:
             self._in_hand.discard(event.event_id)
-
-    def give_back(self, event: Event) -> None:
-        """It has not been handled: the next take() answers it."""
-        with self._lock:
-            self._ready.appendleft(event)
 
     def forget(self) -> None:
         """Drop what has been fetched ahead: it may be long until the next take()."""

@@ -1,0 +1,54 @@
+"""docs/scripting.md tells of everything that a script may define, call and set."""
+
+import re
+from pathlib import Path
+
+import pytest
+from scripting_support import load, make_event
+
+from gateway.scripting.callbacks import CALLBACKS
+from gateway.scripting.header import KEYS
+from gateway.scripting.primitives import SIGNATURES
+
+TEXT = (Path(__file__).parents[2] / "docs" / "scripting.md").read_text("utf-8")
+SECTIONS = {
+    match[1]: match[2]
+    for match in re.finditer(r"^### `(.*?)`\n(.*?)(?=^##|\Z)", TEXT, re.MULTILINE | re.DOTALL)
+}
+EXAMPLES = re.findall(r"```lua\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.mark.parametrize("signature", [*(c.signature for c in CALLBACKS), *SIGNATURES])
+def test_every_callback_and_primitive_has_a_section_with_context_errors_and_an_example(signature):
+    section = SECTIONS[signature]
+
+    assert "Context" in section
+    assert "rror" in section
+    assert "```lua" in section
+
+
+def test_no_section_describes_what_is_not_there():
+    assert set(SECTIONS) == {*(c.signature for c in CALLBACKS), *SIGNATURES}
+
+
+def test_every_argument_of_a_callback_is_explained():
+    for callback in CALLBACKS:
+        for argument in callback.arguments:
+            assert f"| `{argument}` |" in SECTIONS[callback.signature]
+
+
+def test_every_key_of_the_header_is_explained():
+    for key in KEYS:
+        assert f"| `{key}` |" in TEXT
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_runs(example):
+    if "function " not in example and not example.startswith("-- gateway"):
+        example = (
+            "function OnStoredInstance(instanceId, tags, metadata, origin)\n" + example + "\nend"
+        )
+    loaded = load(example, destinations=["archive", "pacs", "research"])
+    if loaded.wants_events:
+        loaded.on_stored_instance(make_event(), {"Modality": "CT"})
+    loaded.finalize()

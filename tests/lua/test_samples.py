@@ -1,0 +1,55 @@
+"""Every sample loads as it is and does what its first lines say."""
+
+from pathlib import Path
+
+import pytest
+from scripting_support import INSTANCE_ID, load, make_event
+
+from gateway.config.models import Scripts
+from gateway.model import Action
+from gateway.scripting.check import check_folder
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "lua"
+EXPLICIT_LE, J2K_LOSSLESS, J2K = (
+    "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91",
+)  # fmt: skip
+
+
+def compression(**replaced: str):
+    source = (SAMPLES / "AutomatedJpeg2kCompression.lua").read_text()
+    for setting, value in replaced.items():
+        source = source.replace(f"local {setting} = false", f"local {setting} = {value}")
+    return load(source, name="AutomatedJpeg2kCompression.lua")
+
+
+def test_no_sample_has_a_fault():
+    assert check_folder(SAMPLES, Scripts()) == []
+
+
+def test_an_image_is_compressed_and_its_result_forwarded():
+    event = make_event(1, TransferSyntax=EXPLICIT_LE)
+
+    transcode, forward = compression().on_stored_instance(event, {})
+
+    assert (transcode.action, transcode.subject) == (Action.TRANSCODE, INSTANCE_ID)
+    assert transcode.parameters == {
+        "syntax": J2K_LOSSLESS, "replace": False, "on_failure": "keep",
+    }  # fmt: skip
+    assert (forward.action, forward.result_of, forward.destination) == (
+        Action.FORWARD, 1, "archive",
+    )  # fmt: skip
+
+
+def test_the_stored_image_is_replaced_when_the_setting_says_so():
+    event = make_event(1, TransferSyntax=EXPLICIT_LE)
+
+    transcode, _ = compression(REPLACE_STORED="true").on_stored_instance(event, {})
+
+    assert transcode.parameters["replace"] is True
+
+
+@pytest.mark.parametrize("syntax", [J2K_LOSSLESS, J2K])
+def test_what_is_jpeg_2000_already_is_forwarded_as_it_is(syntax):
+    (forward,) = compression().on_stored_instance(make_event(1, TransferSyntax=syntax), {})
+
+    assert (forward.action, forward.subject) == (Action.FORWARD, INSTANCE_ID)

@@ -1,0 +1,35 @@
+import pytest
+
+from gateway.config.models import Scripts
+from gateway.scripting.check import check_folder
+
+
+def faults_of(folder) -> list[str]:
+    return [str(fault) for fault in check_folder(folder, Scripts())]
+
+
+def test_every_fault_of_every_script_is_reported_at_once(tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "a.lua").write_text("-- gateway: treads=2\nx = = 1")
+    (tmp_path / "b.lua").write_bytes(b"\x1bLJ")
+    (tmp_path / "good.lua").write_bytes(b"\xef\xbb\xbf#!lua\nfunction OnStoredInstance() end")
+    (tmp_path / "lib" / "module.lua").write_text("\nreturn +")
+
+    assert faults_of(tmp_path) == [
+        "a.lua:1: unknown header key 'treads' (known are concurrency, profile, timeout, memory)",
+        "a.lua:2: unexpected symbol near '='",
+        "b.lua:1: byte code is refused, only Lua text is loaded",
+        "lib/module.lua:2: unexpected symbol near '+'",
+    ]
+
+
+def test_checking_runs_nothing_of_a_script(tmp_path):
+    (tmp_path / "a.lua").write_text(f"os.execute('touch {tmp_path}/ran') error('no')")
+
+    assert faults_of(tmp_path) == []
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_missing_folder_is_an_error_of_the_caller(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        check_folder(tmp_path / "none", Scripts())
