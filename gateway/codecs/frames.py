@@ -42,12 +42,13 @@ def read_items(file: BinaryIO, offset: int) -> Items:
     """
     size_bytes = file.seek(0, 2)
     fragments: list[Fragment] = []
-    while (tag := _item_tag(file, offset)) == _ITEM:
-        length = _u32(file, offset + 4)
+    tag, length = _item_header(file, offset)
+    while tag == _ITEM:
         fragments.append(Fragment(offset + 8, length))
         offset += 8 + length
         if offset > size_bytes:
             raise CodecFailed("encapsulated Pixel Data is cut off")
+        tag, length = _item_header(file, offset)
     if tag != _SEQUENCE_DELIMITER:
         raise CodecFailed("encapsulated Pixel Data does not end in a sequence delimiter")
     if not fragments:
@@ -58,21 +59,14 @@ def read_items(file: BinaryIO, offset: int) -> Items:
     )
 
 
-def _item_tag(file: BinaryIO, offset: int) -> int:
+def _item_header(file: BinaryIO, offset: int) -> tuple[int, int]:
+    """Tag and length of the item, or whatever it is, at `offset`."""
     file.seek(offset)
-    head = file.read(4)
-    if len(head) < 4:
+    head = file.read(8)
+    if len(head) < 8:
         raise CodecFailed("encapsulated Pixel Data is cut off")
-    group, element = struct.unpack("<HH", head)
-    return int(group << 16 | element)
-
-
-def _u32(file: BinaryIO, offset: int) -> int:
-    file.seek(offset)
-    word = file.read(4)
-    if len(word) < 4:
-        raise CodecFailed("encapsulated Pixel Data is cut off")
-    return int.from_bytes(word, "little")
+    group, element, length = struct.unpack("<HHI", head)
+    return group << 16 | element, length
 
 
 def _offset_table(file: BinaryIO, item: Fragment) -> tuple[int, ...]:

@@ -54,8 +54,10 @@ def revise_trailer(trailer: Dataset) -> None:
     _remove(trailer, _TRAILING_PADDING)
 
 
-def native_vr(header: Dataset) -> str:
-    """The VR of native Pixel Data in Explicit VR, where nothing has said it yet (PS3.5 A.2)."""
+def native_vr(header: Dataset, source_vr: str | None = None) -> str:
+    """The VR of native Pixel Data in Explicit VR: as it was if it may be, else PS3.5 A.2's."""
+    if source_vr in ("OB", "OW"):
+        return source_vr
     return "OB" if text_of(header, _BITS_ALLOCATED) in ("1", "8") else "OW"
 
 

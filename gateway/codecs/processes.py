@@ -150,7 +150,8 @@ class _CodecProcess:
             self._kill()
             self._connection.close()
             if not self._ended:
-                self._start()
+                with suppress(OSError):  # no memory for another process: ask() will try again
+                    self._start()
 
     def _kill(self) -> None:
         self._child.kill()
@@ -174,8 +175,9 @@ class _CodecProcess:
             raise CodecTimedOut(f"not done after {self._timeout_s:g} s")
         try:
             answer = json.loads(self._connection.recv_bytes(_LARGEST_ANSWER_BYTES))
-        except (EOFError, OSError):
-            raise CodecProcessDied(_how_it_ended(self._child.wait())) from None
+        except (EOFError, OSError, ValueError):  # ended, or does not speak our language any more
+            self._kill()
+            raise CodecProcessDied(_how_it_ended(self._child.returncode)) from None
         return dict(answer)
 
 

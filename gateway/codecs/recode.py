@@ -11,7 +11,7 @@ from gateway.codecs.frames import Fragment, Span
 from gateway.codecs.image import Image, describe
 from gateway.codecs.pixel_writer import write_encapsulated, write_native
 from gateway.codecs.planning import Recoding
-from gateway.codecs.samples import conform, from_native
+from gateway.codecs.samples import conform, from_native, within_bits_stored
 from gateway.codecs.source import PixelElement, Source
 from gateway.codecs.table import CODECS, Codec, Encoder, Frame, why_absent
 from gateway.codecs.target import created, write_trailer
@@ -53,6 +53,8 @@ def recode(
     headers.revise(source.header, source.syntax, plan)
     grant(plan.result.frame_bytes * plan.result.frames)
     decoded = _decoded(source, coded, image) if coded else _native(source, pixels, image)
+    if syntax.is_encapsulated:
+        decoded = (within_bits_stored(frame, plan.samples) for frame in decoded)
     end = coded.end if coded else pixels.offset + (pixels.length or 0)
     digests: list[bytes] = []
     with created(path, source, syntax) as out:
@@ -89,8 +91,6 @@ def _encoded(decoded: Iterable[Frame], encode: Encoder, samples: Image) -> Itera
     for number, frame in enumerate(decoded, start=1):
         try:
             yield encode(frame, samples)
-        except MemoryError:
-            raise
         except Exception as exc:
             raise CodecFailed(f"frame {number} cannot be encoded: {exc}") from exc
 
@@ -129,7 +129,7 @@ def _decoded(source: Source, coded: _Coded, image: Image) -> Iterator[Frame]:
         data = _codestream(source, span)
         try:
             yield _decode(data, coded, image)
-        except (MemoryError, TranscodeError):
+        except TranscodeError:
             raise
         except Exception as exc:
             raise CodecFailed(f"frame {number} cannot be decoded: {exc}") from exc

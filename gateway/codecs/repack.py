@@ -36,7 +36,7 @@ def repack(source: Source, pixels: PixelElement, path: Path, syntax: TransferSyn
             summary.update(part)
             yield part
 
-    vr = headers.native_vr(source.header) if source.implicit_vr else pixels.vr
+    vr = headers.native_vr(source.header, None if source.implicit_vr else pixels.vr)
     with created(path, source, syntax) as out:
         write_native(out, vr, length, parts(), implicit_vr=syntax.is_implicit_vr)
         write_trailer(out, source, pixels.offset + length, syntax)

@@ -1,6 +1,6 @@
 """Bring decoded or native samples into the one form that encoders and writers take.
 
-That form is color-by-pixel, of the data set's BitsAllocated and sign, every stored bit in place.
+That form is color-by-pixel, of the data set's BitsAllocated and sign.
 """
 
 import numpy as np
@@ -28,6 +28,25 @@ def conform(decoded: Frame, image: Image, precision: int) -> Frame:
         mask = (1 << precision) - 1
         return np.ascontiguousarray((decoded.astype("i8") & mask).astype(dtype))
     return np.ascontiguousarray(decoded, dtype=dtype)
+
+
+def within_bits_stored(frame: Frame, image: Image) -> Frame:
+    """The samples, for encoders that know no bits above HighBit (PS3.5 8.1.1).
+
+    There, signed samples may have copies of their sign, or zeros, which are the same to every
+    reader, and are given their sign. Raises CodecFailed for anything else: readers of the native
+    form ignore it or show it, readers of the coded form would get something else.
+    """
+    unused = np.dtype(image.dtype).itemsize * 8 - image.bits_stored
+    if unused == 0:
+        return frame
+    kept = (frame << unused) >> unused
+    differs = kept != frame
+    if image.signed:
+        differs &= frame >> image.bits_stored != 0
+    if differs.any():
+        raise CodecFailed(f"samples have bits set above the {image.bits_stored} of BitsStored")
+    return np.ascontiguousarray(kept)
 
 
 def from_native(data: bytes, image: Image) -> Frame:

@@ -26,7 +26,7 @@ Decoder = Callable[[bytes, Image], Frame]
 """Decode one frame to samples as coded: dtype and sign are the codestream's. Raises anything."""
 
 Encoder = Callable[[Frame, Image], bytes]
-"""Encode one frame to a bare codestream, no padding. Raises anything."""
+"""Encode one frame, whose samples fit BitsStored, to a bare codestream. Raises anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +39,24 @@ class Codec:
     checked_by: str = ""
 
 
+_EOI = b"\xff\xd9"
+_PADDING = b"\0\xff"  # what encoders put behind EOI, although zeros only are allowed there
+
+
 def _decode_jpeg(data: bytes, image: Image) -> Frame:
-    # Padding after EOI is not libjpeg's; and for three components, equal colour spaces on both
-    # sides mean that the components come out as they are coded.
-    data = data.rstrip(b"\0")
+    data = data.rstrip(_PADDING)
+    if not data.endswith(_EOI):
+        raise CodecFailed("the codestream is cut off")  # libjpeg would fill in the rest
     if image.samples == 1:
         return _frame(imagecodecs.jpeg8_decode(data))
+    # Equal colour spaces on both sides: the components come out as they are coded.
     return _frame(imagecodecs.jpeg8_decode(data, colorspace="RGB", outcolorspace="RGB"))
 
 
 def _decode_jpeg_ls(data: bytes, image: Image) -> Frame:
-    data = data.rstrip(b"\0")
-    if not data.endswith(b"\xff\xd9"):
-        # CharLS spends seconds of CPU behind the end of a stream that is cut off.
-        data += b"\xff\xd9"
+    data = data.rstrip(_PADDING)
+    if not data.endswith(_EOI):
+        data += _EOI  # CharLS spends seconds of CPU behind the end of a stream that is cut off
     return _frame(imagecodecs.jpegls_decode(data))
 
 
@@ -73,7 +77,7 @@ def _encode_jpeg2000_lossless(frame: Frame, image: Image) -> bytes:
             codecformat="j2k",
             reversible=True,
             mct=image.photometric == "RGB",
-            bitspersample=precision_needed(frame, image),
+            bitspersample=image.bits_stored,
             numthreads=1,
         )
     )
@@ -94,19 +98,6 @@ def _decode_rle(data: bytes, image: Image) -> Frame:
 
 def _frame(decoded: object) -> Frame:
     return np.asarray(decoded)
-
-
-def precision_needed(frame: Frame, image: Image) -> int:
-    """Bits per sample that lose nothing: BitsStored, or all bits when a sample has more.
-
-    Samples have more when a modality left something in the bits above HighBit.
-    """
-    low, high = int(frame.min()), int(frame.max())
-    if image.signed:
-        needed = max(high.bit_length(), (-low - 1).bit_length() if low < 0 else 0) + 1
-    else:
-        needed = high.bit_length()
-    return image.bits_stored if needed <= image.bits_stored else image.bits_allocated
 
 
 _JPEG = Codec(_decode_jpeg)

@@ -41,9 +41,9 @@ def main() -> None:
     # Libraries put values of the data set into their messages.
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    limit_memory(memory_bytes)
     requests: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, requests), daemon=True).start()
+    limit_memory(memory_bytes)
     while True:
         request = json.loads(requests.get())
         connection.send_bytes(b"started")
@@ -74,15 +74,22 @@ def handle(request: dict[str, Any], memory_bytes: int) -> dict[str, Any]:
                 _CPU_SECONDS_TO_BEGIN + size / _MEGABYTE * _CPU_SECONDS_PER_MB
             ),
         )
-    except TranscodeError as exc:
-        return {"error": exc.kind, "message": str(exc)}
-    except MemoryError:
-        message = f"the image needs more than {memory_bytes // _MEGABYTE} MB"
-        return {"error": CodecProcessDied.kind, "message": message}
     # The border to code that parses what it was sent: whatever it says, this one image failed.
     except Exception as exc:  # noqa: BLE001
-        return {"error": CodecFailed.kind, "message": f"{type(exc).__name__}: {exc}"}
+        return _error(exc, memory_bytes)
     return {"report": asdict(report)}
+
+
+def _error(exc: Exception, memory_bytes: int) -> dict[str, Any]:
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, MemoryError):
+            message = f"the image needs more than {memory_bytes // _MEGABYTE} MB"
+            return {"error": CodecProcessDied.kind, "message": message}
+        cause = cause.__cause__
+    if isinstance(exc, TranscodeError):
+        return {"error": exc.kind, "message": str(exc)}
+    return {"error": CodecFailed.kind, "message": f"{type(exc).__name__}: {exc}"}
 
 
 def limit_memory(more_bytes: int) -> None:
