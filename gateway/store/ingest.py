@@ -13,6 +13,7 @@ from gateway.model import Identifiers, Origin
 from gateway.store.committer import Committer
 from gateway.store.files import RECEIVED, FileStorage, device_errors, sync_file
 from gateway.store.instances import Arrived, DuplicatePolicy, NewVersion, Outcome, add_arrival
+from gateway.store.repetition import keep_one_file
 
 log = logger("store")
 _FREE_SPACE_MAXIMUM_AGE_S = 1.0
@@ -130,6 +131,8 @@ class StoreArrival:
             ),
             [self._staged],
         )
+        if arrived.outcome is Outcome.IDENTICAL:  # it was published before the commit could tell
+            keep_one_file(self._ingest._storage, self._ingest._committer, arrived, new)
         self._report(identifiers, arrived, size_bytes)
         return identifiers.instance_id
 
@@ -150,10 +153,7 @@ class StoreArrival:
 
     def _report(self, identifiers: Identifiers, arrived: Arrived, size_bytes: int) -> None:
         ingest = self._ingest
-        if arrived.outcome is Outcome.IDENTICAL:
-            # Published before the commit could tell: the known copy stays, this one goes.
-            ingest._storage.remove(self._staged.key)
-        else:
+        if arrived.outcome is not Outcome.IDENTICAL:
             ingest._on_stored()
             ingest._metrics.stored_bytes.inc(size_bytes)
         write = log.info if arrived.outcome in (Outcome.STORED, Outcome.IDENTICAL) else log.warning

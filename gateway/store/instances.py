@@ -29,9 +29,9 @@ _version, _instance, _event = schema.version, schema.instance, schema.event
 _is_live = (_version.c.state == VersionState.CURRENT) | (_version.c.state == VersionState.KEPT)
 
 # Statements of the receiving path are made once: making one costs more than running it.
-_FIND_LIVE = select(_version.c.version_id, _version.c.state, _version.c.content_sha256).where(
-    _version.c.instance_id == bindparam("instance_id"), _is_live
-)
+_FIND_LIVE = select(
+    _version.c.version_id, _version.c.state, _version.c.content_sha256, _version.c.storage_key
+).where(_version.c.instance_id == bindparam("instance_id"), _is_live)
 _FIND_INSTANCE = select(_instance.c.instance_id).where(
     _instance.c.instance_id == bindparam("instance_id")
 )
@@ -61,10 +61,11 @@ class NewVersion:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """The answer to an arrival."""
+    """The answer to an arrival: the version that holds its content, and that version's file."""
 
     version_id: int
     outcome: Outcome
+    storage_key: str
 
 
 def add_arrival(
@@ -78,7 +79,7 @@ def add_arrival(
     known = connection.execute(_FIND_LIVE, {"instance_id": identifiers.instance_id}).all()
     for row in known:
         if row.content_sha256 == new.content_sha256:
-            return Arrived(row.version_id, Outcome.IDENTICAL)
+            return Arrived(row.version_id, Outcome.IDENTICAL, row.storage_key)
     if known and duplicates == "reject":
         raise DuplicateRefused(
             f"instance {identifiers.instance_id} is kept already, with other content"
@@ -98,7 +99,7 @@ def add_arrival(
         _ADD_EVENT,
         {"kind": EventKind.STORED_INSTANCE, "version_id": version_id, "created_at": time.time()},
     )
-    return Arrived(version_id, outcome)
+    return Arrived(version_id, outcome, new.storage_key)
 
 
 def add_derived(
@@ -127,6 +128,21 @@ def add_derived(
         as_origin(source),
         state,
         root_version_id=source.root_version_id or source.version_id,
+    )
+
+
+def give_file(connection: Connection, version_id: int, new: NewVersion) -> bool:
+    """Let a version whose file was lost have another of its content; False when it is not live."""
+    return bool(
+        connection.execute(
+            update(_version)
+            .where(_version.c.version_id == version_id, _is_live)
+            .values(
+                storage_key=new.storage_key,
+                transfer_syntax_uid=new.transfer_syntax_uid,
+                size_bytes=new.size_bytes,
+            )
+        ).rowcount
     )
 
 

@@ -207,10 +207,11 @@ class Outbox:
 
 def wanted_by_a_lane(version_id: Any) -> Any:
     """SQL: some lane has still to handle, or may be told to repeat, an event of the version."""
+    may_return = _lanes.c.closed_at > time.time() - REOPEN_WITHIN_S
     waiting = (
         exists()
         .where(_events.c.version_id == version_id)
-        .where(_lanes.c.active, _lanes.c.cursor < _events.c.event_id)
+        .where(_lanes.c.active | may_return, _lanes.c.cursor < _events.c.event_id)
         .where(
             ~exists().where(
                 _marks.c.lane == _lanes.c.name,

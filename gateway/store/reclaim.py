@@ -22,6 +22,7 @@ class Reclaimer:
         self._engine = engine
         self._committer = committer
         self._storage = storage
+        self._stuck: set[str] = set()
 
     def reclaim(self, limit: int) -> int:
         """Remove up to `limit` files and their rows; answer how many.
@@ -41,12 +42,20 @@ class Reclaimer:
                 .order_by(version.version_id)
                 .limit(limit)
             ).all()
-        if not found:
-            return 0
-        for row in found:
-            self._storage.remove(row.storage_key)
-        self._committer.commit(
-            lambda connection: delete_versions(connection, [row.version_id for row in found])
-        )
-        log.debug("reclaimed files", files=len(found))
-        return len(found)
+        gone = [row.version_id for row in found if self._remove(row.storage_key)]
+        if gone:
+            self._committer.commit(lambda connection: delete_versions(connection, gone))
+            log.debug("reclaimed files", files=len(gone))
+        return len(gone)
+
+    def _remove(self, key: str) -> bool:
+        """False when the device does not let it go: the others must not wait for that."""
+        try:
+            self._storage.remove(key)
+        except OSError as exc:
+            if key not in self._stuck:  # this is tried again and again: say it once
+                log.error("a file cannot be removed", key=key, error=str(exc))
+            self._stuck.add(key)
+            return False
+        self._stuck.discard(key)
+        return True

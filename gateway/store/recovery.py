@@ -1,10 +1,12 @@
 """Recovery at start: files and rows are brought to agree, and nothing acknowledged is removed.
 
 - staged files were never acknowledged: removed;
-- a derived file without a row is a step that will be done again: removed;
 - a received file without a row was synced before its row, or its row is lost: entered again, with
   its event;
-- a row without a file: forgotten when it was on its way out, else reported as damage.
+- a derived file without a row is a step that will be done again, and removed, as long as a file of
+  its instance is there; else the index is lost and this is the only copy: entered again too;
+- a row without a file: forgotten when it was on its way out and nothing waits for it, else reported
+  as damage, which sending the instance again makes good.
 """
 
 import hashlib
@@ -15,18 +17,20 @@ from sqlalchemy import Engine, select
 from gateway.dicom import part10
 from gateway.errors import GatewayError
 from gateway.logs import logger
-from gateway.model import Origin, OriginKind, VersionState
+from gateway.model import Identifiers, Origin, OriginKind, VersionState
 from gateway.store import schema
 from gateway.store.committer import Committer
-from gateway.store.files import RECEIVED, FileStorage
+from gateway.store.files import RECEIVED, FileStorage, device_errors
 from gateway.store.instances import (
-    Arrived,
     DuplicatePolicy,
     NewVersion,
     Outcome,
     add_arrival,
     delete_versions,
 )
+from gateway.store.outbox import wanted_by_a_lane
+from gateway.store.repetition import keep_one_file
+from gateway.store.tasks import wanted_by_a_task
 
 log = logger("store")
 _LIVE = (VersionState.CURRENT, VersionState.KEPT)
@@ -65,7 +69,10 @@ class Recovery:
         staged = self._storage.clear_staged()
         rows = self._rows()
         files = set(self._storage.keys())
-        outcomes = [self._resolve_file(key) for key in sorted(files - rows.keys())]
+        # Received files first: a derived one has to know whether its source is there.
+        orphans = sorted(files - rows.keys(), key=lambda key: (not key.startswith(RECEIVED), key))
+        outcomes = [self._resolve_file(key) for key in orphans]
+        rows = self._rows() if orphans else rows
         damaged = [self._resolve_row(key, rows[key]) for key in sorted(rows.keys() - files)]
         recovered = Recovered(
             staged_removed=staged,
@@ -89,21 +96,14 @@ class Recovery:
             }
 
     def _resolve_file(self, key: str) -> str:
-        if not key.startswith(RECEIVED):
-            self._storage.remove(key)
-            return "removed"
         try:
-            arrived = self._adopt(key)
+            with device_errors():
+                return self._enter(key)
         except GatewayError as exc:
             log.error("a stored file cannot be entered again", key=key, error=str(exc))
             return "unreadable"
-        if arrived.outcome is Outcome.IDENTICAL:
-            self._storage.remove(key)
-            return "removed"
-        log.warning("entered a file without a row again", key=key, version=arrived.version_id)
-        return "adopted"
 
-    def _adopt(self, key: str) -> Arrived:
+    def _enter(self, key: str) -> str:
         path = self._storage.path(key)
         meta = part10.read_meta(path)
         with path.open("rb") as file:
@@ -113,24 +113,51 @@ class Recovery:
                 sop_class_uid=meta.sop_class_uid,
                 transfer_syntax_uid=meta.transfer_syntax_uid,
             )
+            if not key.startswith(RECEIVED) and self._has_file(identifiers.instance_id):
+                self._storage.remove(key)
+                return "removed"
             file.seek(meta.data_set_offset)
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-        new = NewVersion(key, meta.transfer_syntax_uid, path.stat().st_size, digest.hexdigest())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        new = NewVersion(key, meta.transfer_syntax_uid, path.stat().st_size, digest)
         origin = Origin(OriginKind.DICOM, meta.calling_aet, meta.called_aet)
-        return self._committer.commit(
+        return self._adopt(identifiers, new, origin)
+
+    def _adopt(self, identifiers: Identifiers, new: NewVersion, origin: Origin) -> str:
+        arrived = self._committer.commit(
             lambda connection: add_arrival(connection, identifiers, new, origin, self._duplicates)
         )
+        if arrived.outcome is Outcome.IDENTICAL:
+            kept = keep_one_file(self._storage, self._committer, arrived, new)
+            return "adopted" if kept else "removed"
+        log.warning(
+            "entered a file without a row again", key=new.storage_key, version=arrived.version_id
+        )
+        return "adopted"
+
+    def _has_file(self, instance_id: str) -> bool:
+        version = schema.version.c
+        with self._engine.connect() as connection:
+            keys = connection.scalars(
+                select(version.storage_key).where(version.instance_id == instance_id)
+            ).all()
+        return any(self._storage.path(key).exists() for key in keys)
 
     def _resolve_row(self, key: str, row: tuple[int, VersionState]) -> bool:
         """Answer True for damage, False when the row was on its way out."""
         version_id, state = row
-        if state in _LIVE:
+        if state in _LIVE or self._is_wanted(version_id):
             log.error("the file of a stored instance is missing", key=key, version=version_id)
             return True
         self._committer.commit(lambda connection: delete_versions(connection, [version_id]))
         return False
+
+    def _is_wanted(self, version_id: int) -> bool:
+        with self._engine.connect() as connection:
+            return bool(
+                connection.scalar(
+                    select(wanted_by_a_task(version_id) | wanted_by_a_lane(version_id))
+                )
+            )
 
 
 def _found(recovered: Recovered) -> dict[str, int]:

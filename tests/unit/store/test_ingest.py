@@ -26,6 +26,7 @@ from gateway.errors import (
 from gateway.metrics import Metrics
 from gateway.model import Event, Origin, OriginKind, Version, VersionState
 from gateway.store import schema
+from gateway.store.files import DERIVED
 from gateway.store.ingest import StoreIngest
 from gateway.store.instances import Instances, NewVersion, add_derived, mark_deleted
 from gateway.store.opened import Store
@@ -242,8 +243,10 @@ def test_what_a_script_deleted_is_new_when_it_comes_again(store, receive, made_c
 def test_the_original_of_a_lossless_replacement_is_a_repetition(store, receive, made_ct):
     instance_id = receive(made_ct())
     version_id = current(store, instance_id).version_id
-    new = NewVersion("d" + "0" * 32, JPEG2000_LOSSLESS.uid, 10)
-    store.committer.commit(lambda c: add_derived(c, version_id, new, replace=True))
+    made = store.files.stage(DERIVED)
+    made.create().close()
+    new = NewVersion(made.key, JPEG2000_LOSSLESS.uid, 10)
+    store.committer.commit(lambda c: add_derived(c, version_id, new, replace=True), [made])
     receive(made_ct())
     assert len(events(store)) == 1
     assert current(store, instance_id).transfer_syntax_uid == JPEG2000_LOSSLESS.uid
