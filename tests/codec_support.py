@@ -9,6 +9,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.pixels import pixel_array
 
+from gateway.codecs.limits import Limits
 from gateway.codecs.transcode import transcode
 from gateway.dicom import part10
 from gateway.dicom.encoding import element_header, encode
@@ -97,14 +98,8 @@ def write_native(
 def convert(source: Path, target: Path, syntax_uid: str, *, verify: bool = True) -> TranscodeReport:
     """Transcode in this process."""
     target.unlink(missing_ok=True)
-    return transcode(
-        source,
-        target,
-        syntax_uid,
-        TranscodeOptions(verify=verify),
-        memory_bytes=MEMORY_BYTES,
-        grant=lambda size_bytes: None,
-    )
+    limits = Limits(MEMORY_BYTES, grant=lambda native_bytes: None)
+    return transcode(source, target, syntax_uid, TranscodeOptions(verify=verify), limits)
 
 
 def samples_of(path: Path) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Frame by frame through codecs: decode, encode, write; one frame in memory at a time."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -9,6 +9,7 @@ from gateway.codecs import codestreams, frames, headers, planning
 from gateway.codecs.codestreams import Codestream
 from gateway.codecs.frames import Fragment, Span
 from gateway.codecs.image import Image, describe
+from gateway.codecs.limits import Limits
 from gateway.codecs.pixel_writer import write_encapsulated, write_native
 from gateway.codecs.planning import Recoding
 from gateway.codecs.samples import conform, from_native, within_bits_stored
@@ -38,20 +39,22 @@ def recode(
     pixels: PixelElement,
     path: Path,
     syntax: TransferSyntax,
-    *,
-    memory_bytes: int,
-    grant: Callable[[int], None],
+    limits: Limits,
 ) -> Expected:
-    """Write the image in `syntax`. grant: see transcode(). Raises TranscodeError."""
+    """Write the image in `syntax`. Raises TranscodeError."""
     image = describe(source.header)
     coded = _find_coded(source, pixels, image) if pixels.length is None else None
     first = coded.first if coded else None
-    is_native = coded is None
     plan = planning.recoding(
-        image, first, source.header, syntax, is_native=is_native, memory_bytes=memory_bytes
+        image,
+        first,
+        source.header,
+        syntax,
+        is_native=coded is None,
+        memory_bytes=limits.memory_bytes,
     )
     headers.revise(source.header, source.syntax, plan)
-    grant(plan.result.frame_bytes * plan.result.frames)
+    limits.grant(plan.result.frame_bytes * plan.result.frames)
     decoded = _decoded(source, coded, image) if coded else _native(source, pixels, image)
     if syntax.is_encapsulated:
         decoded = (within_bits_stored(frame, plan.samples) for frame in decoded)

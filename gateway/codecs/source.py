@@ -27,6 +27,8 @@ from gateway.errors import CodecFailed, InstanceUnreadable, TranscodeUnsupported
 
 PIXEL_DATA = 0x7FE00010
 _CHUNK_BYTES = 1 << 20
+# pydicom takes an item's delimiter for the end of the data set, and says nothing.
+_ENDS_EARLY = "the data set ends in a delimiter before the file does"
 _TWO_CAPITALS = re.compile(rb"[A-Z]{2}")
 
 
@@ -59,9 +61,12 @@ class Source:
         """The elements from this place in the file to its end."""
         self.file.seek(offset)
         try:
-            return read_dataset(self.file, self.implicit_vr, self.syntax.is_little_endian)
+            elements = read_dataset(self.file, self.implicit_vr, self.syntax.is_little_endian)
         except Exception as exc:
             raise CodecFailed(f"what follows Pixel Data cannot be parsed: {exc}") from exc
+        if self.file.tell() < self.size_bytes:
+            raise CodecFailed(_ENDS_EARLY)
+        return elements
 
 
 @contextmanager
@@ -147,6 +152,8 @@ def _pixel_element(
     head = file.read(12)
     if len(head) < 8:
         return None
+    if struct.unpack(order + "HH", head[:4]) != (0x7FE0, 0x0010):
+        raise CodecFailed(_ENDS_EARLY)
     vr = "OW" if implicit_vr else head[4:6].decode("latin_1")
     if implicit_vr:
         length, offset = struct.unpack(order + "I", head[4:8])[0], at + 8

@@ -7,9 +7,9 @@ has returned.
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from gateway.codecs.limits import Limits
 from gateway.codecs.planning import Work, work_for
 from gateway.codecs.recode import recode
 from gateway.codecs.repack import encode_header, repack
@@ -27,14 +27,10 @@ def transcode(
     target_path: Path,
     target_syntax_uid: str,
     options: TranscodeOptions,
-    *,
-    memory_bytes: int,
-    grant: Callable[[int], None],
+    limits: Limits,
 ) -> TranscodeReport:
     """Write `source_path` to a new file `target_path` in another syntax, synced to the device.
 
-    memory_bytes: what this process may use; images that need more are refused. grant: is told,
-    before the first frame goes through a codec, how many bytes all frames have in native form.
     Raises TranscodeError; what is at `target_path` then is worthless, and the caller's to remove.
     """
     started = time.perf_counter()
@@ -44,7 +40,7 @@ def transcode(
     if source == target:
         _copy(source_path, target_path)
     else:
-        expected = _convert(source_path, target_path, target, memory_bytes, grant)
+        expected = _convert(source_path, target_path, target, limits)
         verified_by = verify(target_path, expected) if options.verify else ""
     return TranscodeReport(
         source_syntax_uid=source.uid,
@@ -72,30 +68,20 @@ def _copy(source_path: Path, target_path: Path) -> None:
 
 
 def _convert(
-    source_path: Path,
-    target_path: Path,
-    target: TransferSyntax,
-    memory_bytes: int,
-    grant: Callable[[int], None],
+    source_path: Path, target_path: Path, target: TransferSyntax, limits: Limits
 ) -> Expected:
     """Write the target; answer what has to be found in it."""
     try:
         with (
             strict_reading(),
-            opened(source_path, maximum_inflated_bytes=memory_bytes // 4) as source,
+            opened(source_path, maximum_inflated_bytes=limits.memory_bytes // 4) as source,
         ):
-            return _write(source, target_path, target, memory_bytes, grant)
+            return _write(source, target_path, target, limits)
     except InstanceUnreadable as exc:
         raise CodecFailed(str(exc)) from exc
 
 
-def _write(
-    source: Source,
-    path: Path,
-    target: TransferSyntax,
-    memory_bytes: int,
-    grant: Callable[[int], None],
-) -> Expected:
+def _write(source: Source, path: Path, target: TransferSyntax, limits: Limits) -> Expected:
     codec = CODECS.get(target.uid)
     encodable = codec is not None and codec.encode is not None
     pixels = source.pixels
@@ -104,4 +90,4 @@ def _write(
         return encode_header(source, path, target)
     if work is Work.REPACK:
         return repack(source, pixels, path, target)
-    return recode(source, pixels, path, target, memory_bytes=memory_bytes, grant=grant)
+    return recode(source, pixels, path, target, limits)

@@ -7,9 +7,7 @@ gains no more than this process: the gateway unpickles nothing.
 
 import json
 import logging
-import math
 import os
-import resource
 import signal
 import sys
 import threading
@@ -20,13 +18,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from gateway.codecs.limits import Limits, grant_cpu, limit_memory
 from gateway.codecs.transcode import transcode
 from gateway.errors import CodecFailed, CodecProcessDied, TranscodeError
 from gateway.model import TranscodeOptions
 
-# The slowest codec does 15 MB a second each way, and results are decoded again: ten times that.
-_CPU_SECONDS_PER_MB = 2.0
-_CPU_SECONDS_TO_BEGIN = 10.0
 _MEGABYTE = 1 << 20
 
 
@@ -62,17 +58,14 @@ def _receive(connection: Connection, requests: "SimpleQueue[bytes]") -> None:
 
 def handle(request: dict[str, Any], memory_bytes: int) -> dict[str, Any]:
     """Carry out one request; the answer is a report, or the kind and text of an error."""
-    grant_cpu(_CPU_SECONDS_TO_BEGIN)
+    grant_cpu(0)
     try:
         report = transcode(
             Path(request["source"]),
             Path(request["target"]),
             request["syntax"],
             TranscodeOptions(**request["options"]),
-            memory_bytes=memory_bytes,
-            grant=lambda size: grant_cpu(
-                _CPU_SECONDS_TO_BEGIN + size / _MEGABYTE * _CPU_SECONDS_PER_MB
-            ),
+            Limits(memory_bytes, grant_cpu),
         )
     # The border to code that parses what it was sent: whatever it says, this one image failed.
     except Exception as exc:  # noqa: BLE001
@@ -90,22 +83,6 @@ def _error(exc: Exception, memory_bytes: int) -> dict[str, Any]:
     if isinstance(exc, TranscodeError):
         return {"error": exc.kind, "message": str(exc)}
     return {"error": CodecFailed.kind, "message": f"{type(exc).__name__}: {exc}"}
-
-
-def limit_memory(more_bytes: int) -> None:
-    """Let this process use so much more than it has mapped now; and leave no core files."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + more_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def grant_cpu(seconds: float) -> None:
-    """Let this process use so many more CPU seconds; SIGXCPU ends it then."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    limit = math.ceil(usage.ru_utime + usage.ru_stime + seconds)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
 
 
 if __name__ == "__main__":

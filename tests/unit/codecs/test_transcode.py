@@ -40,6 +40,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
 from gateway.codecs import table
+from gateway.codecs.limits import Limits
 from gateway.codecs.transcode import transcode
 from gateway.dicom import part10
 from gateway.dicom.encoding import element_header, encode
@@ -498,6 +499,18 @@ def test_files_that_are_cut_off_are_refused(keep, target_syntax, source, target)
         convert(source, target, target_syntax)
 
 
+@pytest.mark.parametrize("where", ["before pixels", "after pixels"])
+def test_elements_behind_a_stray_delimiter_are_not_lost_silently(where, source, target):
+    frames = noise((1, 3, 3), "u1")
+    delimiter = struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+    after = element_header(0x7FE10010, "LO", 4, implicit_vr=False) + b"ACME"
+    pixels = native(frames.tobytes(), vr="OB")
+    parts = delimiter + pixels if where == "before pixels" else pixels + delimiter
+    write_file(source, EXPLICIT, header_of(frames), parts, after)
+    with pytest.raises(CodecFailed, match="ends in a delimiter"):
+        convert(source, target, IMPLICIT)
+
+
 @pytest.mark.parametrize("syntax", LOSSLESS)
 def test_codestreams_that_are_cut_off_are_refused(syntax, source, target):
     coded = LOSSLESS[syntax](GREY[0])
@@ -527,12 +540,5 @@ def test_an_existing_target_is_never_overwritten(source, target):
     write_native(source, COLOUR)
     before = source.read_bytes()
     with pytest.raises(FileExistsError):
-        transcode(
-            source,
-            source,
-            J2K,
-            TranscodeOptions(),
-            memory_bytes=1 << 30,
-            grant=lambda size_bytes: None,
-        )
+        transcode(source, source, J2K, TranscodeOptions(), Limits(1 << 30, lambda size: None))
     assert source.read_bytes() == before
