@@ -131,29 +131,31 @@ def _read(file: BinaryIO, offset: int, meta: FileMeta, syntax: TransferSyntax) -
     file.seek(offset)
     implicit_vr = not _TWO_CAPITALS.fullmatch(file.read(6)[4:])
     file.seek(offset)
+    tags_seen: list[BaseTag] = []
+
+    def is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
+        tags_seen.append(tag)
+        return bool(tag == PIXEL_DATA)
+
     try:
-        header = read_dataset(file, implicit_vr, syntax.is_little_endian, stop_when=_is_pixel_data)
+        header = read_dataset(file, implicit_vr, syntax.is_little_endian, stop_when=is_pixel_data)
     except Exception as exc:
         raise CodecFailed(f"the data set cannot be parsed: {exc}") from exc
-    pixels = _pixel_element(file, size_bytes, syntax, implicit_vr)
+    pixels = None
+    if tags_seen and tags_seen[-1] == PIXEL_DATA:
+        pixels = _pixel_element(file, size_bytes, syntax, implicit_vr)
+    elif file.tell() < size_bytes:
+        raise CodecFailed(_ENDS_EARLY)
     return Source(file, size_bytes, meta, syntax, implicit_vr, header, pixels)
-
-
-def _is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return bool(tag == PIXEL_DATA)
 
 
 def _pixel_element(
     file: BinaryIO, size_bytes: int, syntax: TransferSyntax, implicit_vr: bool
-) -> PixelElement | None:
-    """Parse Pixel Data's header at the file's position; None when that is the end."""
+) -> PixelElement:
+    """Parse Pixel Data's header at the file's position."""
     order = "<" if syntax.is_little_endian else ">"
     at = file.tell()
     head = file.read(12)
-    if len(head) < 8:
-        return None
-    if struct.unpack(order + "HH", head[:4]) != (0x7FE0, 0x0010):
-        raise CodecFailed(_ENDS_EARLY)
     vr = "OW" if implicit_vr else head[4:6].decode("latin_1")
     if implicit_vr:
         length, offset = struct.unpack(order + "I", head[4:8])[0], at + 8
