@@ -193,10 +193,7 @@ class RemoteUnreachable(RemoteError):
 
 
 class AssociationRejected(RemoteError):
-    """The peer answered A-ASSOCIATE-RJ, or accepted no presentation context at all.
-
-    Standard: PS3.8 9.3.4.
-    """
+    """The peer answered A-ASSOCIATE-RJ. Standard: PS3.8 9.3.4."""
 
     kind = "association-rejected"
     retryable = True

@@ -15,10 +15,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from archive import Archive, listening
 from dimse_support import data_set_of, make_ct, wait_until
-from gateway_process import GatewayProcess, free_port
+from gateway_process import GatewayProcess
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-from pynetdicom import AE, evt
 
 from gateway.config.models import Destination
 from gateway.dicom import part10
@@ -58,27 +58,6 @@ class Tally:
         )
 
 
-class CountingArchive:
-    """A storage SCP that counts how often each instance arrived."""
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.deliveries: dict[str, int] = {}
-        entity = AE("ARCHIVE")
-        entity.add_supported_context(CTImageStorage, ExplicitVRLittleEndian)
-        self._server = entity.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._count)]
-        )
-
-    def close(self) -> None:
-        self._server.shutdown()
-
-    def _count(self, event: evt.Event) -> int:
-        uid = str(event.request.AffectedSOPInstanceUID)
-        self.deliveries[uid] = self.deliveries.get(uid, 0) + 1
-        return 0x0000
-
-
 class Sender(threading.Thread):
     """Sends new images over one association after the other until told to stop."""
 
@@ -113,11 +92,10 @@ class Sender(threading.Thread):
 
 def crash(folder: Path, *, kills: int, associations: int, longest_life_s: float) -> Tally:
     """Kill so often, then let it come to rest, and count."""
-    archive, stopping = CountingArchive(), threading.Event()
+    archive, stopping = Archive(), threading.Event()
     gateway = GatewayProcess(
         folder,
-        f"retry.first_delay_s = 0.1\nretry.maximum_delay_s = 1\n"
-        f"destinations.archive = {{aet = 'ARCHIVE', host = '127.0.0.1', port = {archive.port}}}\n",
+        "retry.first_delay_s = 0.1\nretry.maximum_delay_s = 1\n" + archive.destination("archive"),
     )
     gateway.script("forward.lua", SCRIPT)
     senders = []
@@ -125,7 +103,7 @@ def crash(folder: Path, *, kills: int, associations: int, longest_life_s: float)
         (folder / f"sender-{number}").mkdir()
         senders.append(Sender(folder / f"sender-{number}", gateway.port, stopping))
     try:
-        with gateway:
+        with listening(archive), gateway:
             for sender in senders:
                 sender.start()
             for _ in range(kills):
@@ -141,7 +119,6 @@ def crash(folder: Path, *, kills: int, associations: int, longest_life_s: float)
             wait_until(lambda: is_settled(folder), SETTLE_TIMEOUT_S)
     finally:
         stopping.set()
-        archive.close()
     return count(folder, kills, acknowledged, archive.deliveries)
 
 

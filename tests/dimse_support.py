@@ -59,7 +59,7 @@ def make_ct(
     dataset.PatientName, dataset.PatientID = "SECRET^NAME", "SECRET-ID"
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
     dataset.Rows, dataset.Columns = 64, 64
-    dataset.BitsAllocated = dataset.BitsStored = 16
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
     dataset.PixelRepresentation, dataset.SamplesPerPixel = 0, 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
     dataset.PixelData = (bytes(range(256)) * (pixel_bytes // 256 + 1))[:pixel_bytes]

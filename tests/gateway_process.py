@@ -29,7 +29,8 @@ class GatewayProcess:
         (folder / "scripts").mkdir(parents=True, exist_ok=True)
         self.configuration.write_text(
             f"dicom.port = {self.port}\ndicom.host = '127.0.0.1'\nhttp.port = {self.http_port}\n"
-            f"log.format = 'json'\nstore.minimum_free_mb = 0\n{toml}"
+            "log.format = 'json'\nscripts.folder = 'scripts'\n"
+            f"store.folder = 'data'\nstore.minimum_free_mb = 0\n{toml}"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -60,7 +61,6 @@ class GatewayProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", "run", "--config", str(self.configuration)],
                 stderr=log,
-                cwd=self.folder,
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_ready():

@@ -30,8 +30,8 @@ def send_files(
 
     on_result: called once for each path with None, or with what went wrong for this file: it is no
     DICOM file (one without preamble and file meta included), the peer does not take its syntax, or
-    refuses it. Raises AssociationRejected, RemoteUnreachable: then the files that were not tried
-    are without a result.
+    refuses it. Raises RemoteError when the association as a whole fails: then the files that were
+    not tried are without a result.
     """
     readable = _read_metas(paths, on_result)
     if not readable:
@@ -47,7 +47,7 @@ def send_files(
 
 
 def echo(host: str, port: int, *, called_aet: str, calling_aet: str) -> None:
-    """C-ECHO. Raises AssociationRejected, RemoteRefused, RemoteUnreachable."""
+    """C-ECHO. Raises RemoteError."""
     destination = Destination(aet=called_aet, host=host, port=port)
     contexts = [Context(VERIFICATION, syntaxes.IMPLICIT_LE.uid)]
     association = open_association(destination, calling_aet=calling_aet, contexts=contexts)

@@ -44,7 +44,7 @@ def open_association(
 ) -> "ForwardAssociation":
     """Associate with a destination.
 
-    Raises RemoteUnreachable; AssociationRejected: by the peer, or it accepts none of the contexts.
+    Raises RemoteUnreachable, AssociationRejected; NoAcceptableSyntax: it accepts no context.
     """
     association = _prepare(destination, calling_aet, tuple(contexts))
     association.request()
@@ -57,7 +57,8 @@ def open_association(
             f"{destination.aet} rejected the association: {_reason_of(answer)}"
         )
     if answer is not None and answer.result == 0:
-        raise AssociationRejected(f"{destination.aet} accepted no presentation context")
+        # The peer is well: it is these instances that it takes in no way that we could offer.
+        raise NoAcceptableSyntax(f"{destination.aet} accepted no presentation context")
     reason = association.dul.ended_by or f"no answer in {destination.acse_timeout_s:g} s"
     raise RemoteUnreachable(
         f"no association with {destination.aet} at {destination.host}:{destination.port}: {reason}"

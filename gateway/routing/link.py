@@ -28,7 +28,7 @@ class Link:
         """Have an association on which each version could be sent, as far as the peer agrees.
 
         calling_aet: ours for this association, "" for the destination's usual one.
-        Raises RemoteUnreachable, AssociationRejected.
+        Raises RemoteUnreachable, AssociationRejected; NoAcceptableSyntax for all of them.
         """
         wanted_aet = calling_aet or self._own_aet
         needed = frozenset((v.sop_class_uid, v.transfer_syntax_uid) for v in versions)

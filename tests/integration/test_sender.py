@@ -151,16 +151,17 @@ def test_a_refusal_has_its_status_and_leaves_the_association_usable(tmp_path):
     assert len(received) == 2
 
 
-def test_the_peer_s_comment_is_part_of_the_refusal(tmp_path):
+def test_the_peer_s_comment_is_for_the_queue_and_not_for_the_log(tmp_path):
     answer = Dataset()
     answer.Status, answer.ErrorComment = 0xC123, "no such study"
     path = make_ct(tmp_path / "a.dcm")
     with (
         storage_scp(status=lambda event: answer) as (port, _),
         associated_with(port) as association,
-        pytest.raises(RemoteRefused, match="0xC123: no such study"),
+        pytest.raises(RemoteRefused, match="0xC123$") as refused,
     ):
         association.store(path)
+    assert refused.value.detail.endswith("0xC123: no such study")
 
 
 @pytest.mark.parametrize("status", [0xB000, 0xB006, 0xB007])
@@ -240,7 +241,7 @@ def test_a_rejection_says_why():
 def test_a_peer_that_accepts_no_context_has_rejected_us():
     with (
         storage_scp(contexts=[("1.2.840.10008.5.1.4.1.1.4", [EXPLICIT])]) as (port, _),
-        pytest.raises(AssociationRejected, match="no presentation context"),
+        pytest.raises(NoAcceptableSyntax, match="no presentation context"),
         associated_with(port),
     ):
         pass

@@ -1,0 +1,305 @@
+"""The whole gateway as its administrator meets it: a real process, real sockets, real scripts."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from archive import Archive, listening
+from dimse_support import make_ct, wait_until
+from gateway_process import GatewayProcess
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from gateway.dimse.files import send_files
+
+pytestmark = pytest.mark.slow
+
+FORWARD = """
+function OnStoredInstance(instanceId, tags, metadata, origin)
+  Forward(instanceId, '%s')
+end
+"""
+QUICK_RETRIES = "retry.first_delay_s = 0.2\nretry.maximum_delay_s = 0.5\nretry.jitter = 0\n"
+
+
+def send(gateway: GatewayProcess, folder: Path, images: int = 1) -> list[Path]:
+    """Send so many new images; every one must be acknowledged."""
+    folder.mkdir(exist_ok=True)
+    offset = len(list(folder.iterdir()))
+    paths = [make_ct(folder / f"{offset + number}.dcm") for number in range(images)]
+    sent = send_files(
+        paths, "127.0.0.1", gateway.port, called_aet="GATEWAY", calling_aet="CT",
+        on_result=lambda path, error: None,
+    )  # fmt: skip
+    assert sent == images
+    return paths
+
+
+def lanes(gateway: GatewayProcess) -> dict[str, dict[str, object]]:
+    return {lane["lane"]: lane for lane in json.loads(gateway.command("scripts", "--json"))}
+
+
+def queue(gateway: GatewayProcess) -> list[dict[str, object]]:
+    listed = json.loads(gateway.command("queue", "list", "--json"))
+    return [*listed["tasks"], *listed["events"]]
+
+
+class TestScripts:
+    def test_a_dropped_script_works_within_a_second_and_without_a_restart(self, tmp_path: Path):
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            send(gateway, tmp_path / "before")
+            gateway.script("route.lua", FORWARD % "archive")
+            wait_until(lambda: gateway.events("script loaded"), 1.0 + 4.0)
+            send(gateway, tmp_path / "after", 3)
+            archive.wait_for(3)
+            assert len(archive.deliveries) == 3  # a new script begins with what comes after it
+
+    def test_a_typo_is_reported_with_file_and_line_and_the_last_good_version_goes_on(
+        self, tmp_path: Path
+    ):
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            gateway.script("route.lua", FORWARD % "archive")
+            wait_until(lambda: gateway.events("script loaded"))
+            gateway.script("route.lua", "function OnStoredInstance(instanceId)\n  Forward(\nend\n")
+            wait_until(lambda: lanes(gateway)["route.lua"]["fault"])
+            assert "route.lua:3:" in str(lanes(gateway)["route.lua"]["fault"])
+            send(gateway, tmp_path / "images", 2)
+            archive.wait_for(2)
+            assert lanes(gateway)["route.lua"]["events_handled"] == 2
+
+    def test_a_removed_script_is_not_called_any_more(self, tmp_path: Path):
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            path = gateway.script("route.lua", FORWARD % "archive")
+            gateway.script("other.lua", "function OnStoredInstance() end")
+            wait_until(lambda: len(gateway.events("script loaded")) == 2)
+            path.unlink()
+            wait_until(lambda: not lanes(gateway)["route.lua"]["active"])
+            send(gateway, tmp_path / "images")
+            wait_until(lambda: lanes(gateway)["other.lua"]["events_handled"] == 1)
+            assert not archive.deliveries
+
+    def test_scripts_that_misbehave_delay_nobody_and_their_events_are_parked(self, tmp_path: Path):
+        bad = {
+            "loops.lua": ("while true do end", "script-timeout"),
+            "sleeps.lua": ("os.execute('sleep 600')", "script-timeout"),
+            "hoards.lua": ("local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end",
+                           "script-memory"),
+            "recurses.lua": ("local function f() return 1 + f() end f()", "script-error"),
+            "exits.lua": ("os.exit(1)", "script-error"),
+            "raises.lua": ("error('no')", "script-error"),
+        }  # fmt: skip
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            for name, (body, _) in bad.items():
+                gateway.script(
+                    name, f"-- gateway: timeout=2\nfunction OnStoredInstance()\n  {body}\nend\n"
+                )
+            gateway.script("good.lua", FORWARD % "archive")
+            wait_until(lambda: len(gateway.events("script loaded")) == 7)
+            send(gateway, tmp_path / "images", 5)
+            archive.wait_for(5)  # long before the bad ones have come to their limits
+            wait_until(lambda: {e["lane"] for e in queue(gateway)} == bad.keys(), 60)
+            kinds = {str(e["lane"]): e["error_kind"] for e in queue(gateway)}
+            assert kinds == {name: kind for name, (_, kind) in bad.items()}
+            assert gateway.is_ready()
+            assert lanes(gateway)["good.lua"]["events_handled"] == 5
+
+    def test_a_parked_event_is_replayed_with_the_mended_script(self, tmp_path: Path):
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            gateway.script("route.lua", FORWARD % "archvie")
+            wait_until(lambda: gateway.events("script loaded"))
+            send(gateway, tmp_path / "images", 2)
+            wait_until(lambda: len(queue(gateway)) == 2)
+            assert all("archvie" in str(event["error"]) for event in queue(gateway))
+            gateway.script("route.lua", FORWARD % "archive")
+            wait_until(lambda: len(gateway.events("script loaded")) == 2)
+            gateway.command("queue", "retry", "--all")
+            archive.wait_for(2)
+            wait_until(lambda: not queue(gateway))
+
+
+class TestDestinations:
+    def test_one_that_is_down_delays_nobody_and_gets_everything_when_it_is_back(
+        self, tmp_path: Path
+    ):
+        up, down = Archive(), Archive()
+        toml = QUICK_RETRIES + up.destination("up") + down.destination("down")
+        with listening(up), GatewayProcess(tmp_path, toml) as gateway:
+            gateway.script("up.lua", FORWARD % "up")
+            gateway.script("down.lua", FORWARD % "down")
+            wait_until(lambda: len(gateway.events("script loaded")) == 2)
+            send(gateway, tmp_path / "images", 10)
+            up.wait_for(10)
+            wait_until(lambda: [task["error_kind"] for task in queue(gateway)].count(
+                "remote-unreachable") == 10)  # fmt: skip
+            assert all(task["attempts"] == 0 for task in queue(gateway))
+            with listening(down):
+                down.wait_for(10)
+                wait_until(lambda: not queue(gateway))
+
+    def test_one_that_takes_only_uncompressed_images_gets_them_uncompressed(self, tmp_path: Path):
+        archive = Archive([ImplicitVRLittleEndian])
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            gateway.script(
+                "route.lua",
+                "function OnStoredInstance(id)"
+                " Forward(Transcode(id, 'JPEG2000Lossless'), 'archive') end",
+            )
+            wait_until(lambda: gateway.events("script loaded"))
+            send(gateway, tmp_path / "images", 3)
+            archive.wait_for(3)
+
+    def test_one_that_takes_no_syntax_we_can_make_is_told_in_the_queue(self, tmp_path: Path):
+        archive = Archive(["1.2.840.10008.1.2.4.100"])
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            gateway.script("route.lua", FORWARD % "archive")
+            wait_until(lambda: gateway.events("script loaded"))
+            send(gateway, tmp_path / "images")
+            wait_until(lambda: queue(gateway) and queue(gateway)[0]["state"] == "parked")
+            assert queue(gateway)[0]["error_kind"] == "no-acceptable-syntax"
+
+
+class TestDamagedImages:
+    def test_an_image_that_no_codec_can_read_is_parked_and_the_next_one_goes_on(
+        self, tmp_path: Path
+    ):
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            gateway.script(
+                "route.lua",
+                "function OnStoredInstance(id) Forward(Transcode(id, 'j2k'), 'archive') end",
+            )
+            wait_until(lambda: gateway.events("script loaded"))
+            folder = tmp_path / "damaged"
+            folder.mkdir()
+            damaged = make_ct(folder / "0.dcm", syntax="1.2.840.10008.1.2.4.50")
+            send_files([damaged], "127.0.0.1", gateway.port, called_aet="GATEWAY",
+                       calling_aet="CT", on_result=lambda path, error: None)  # fmt: skip
+            send(gateway, tmp_path / "images", 2)
+            archive.wait_for(2)
+            wait_until(lambda: "parked" in [task["state"] for task in queue(gateway)])
+            states = {task["action"]: task["state"] for task in queue(gateway)}
+            assert states == {"transcode": "parked", "forward": "blocked"}
+            (parked,) = (task for task in queue(gateway) if task["state"] == "parked")
+            assert parked["error"]
+
+
+class TestStopping:
+    def test_sigterm_ends_it_with_success_and_nothing_is_lost_of_what_was_in_work(
+        self, tmp_path: Path
+    ):
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            gateway.script("route.lua", FORWARD % "archive")
+            wait_until(lambda: gateway.events("script loaded"))
+            send(gateway, tmp_path / "images", 30)
+            assert gateway.terminate() == 0
+            gateway.start()
+            archive.wait_for(30)
+
+    def test_a_second_gateway_on_the_same_folder_is_refused(self, tmp_path: Path):
+        with GatewayProcess(tmp_path) as gateway:
+            second = gateway.command("run", check=False)
+            assert second == ""
+            assert gateway.is_ready()
+
+    def test_a_file_without_a_row_is_an_arrival_again(self, tmp_path: Path):
+        archive = Archive()
+        with (
+            listening(archive),
+            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
+        ):
+            gateway.script("route.lua", FORWARD % "archive")
+            wait_until(lambda: gateway.events("script loaded"))
+            send(gateway, tmp_path / "images", 3)
+            archive.wait_for(3)
+            gateway.terminate()
+            for index in (tmp_path / "data").glob("index.sqlite*"):
+                index.unlink()  # the worst that can happen to it
+            gateway.start()
+            assert len(gateway.events("entered a file without a row again")) == 3
+
+
+@pytest.mark.peer
+@pytest.mark.skipif(not shutil.which("storescu"), reason="DCMTK (storescu) is not installed")
+class TestDcmtk:
+    def test_storescu_sends_and_storescp_receives_through_a_script(self, tmp_path: Path):
+        received = tmp_path / "received"
+        received.mkdir()
+        archive = Archive()  # only for its free port: storescp is the destination
+        environment = os.environ | {"TCP_NODELAY": "1"}
+        scp = subprocess.Popen(
+            ["storescp", "-aet", "ARCHIVE", "+xv", "-od", received, str(archive.port)],
+            env=environment,
+        )
+        try:
+            with GatewayProcess(
+                tmp_path, QUICK_RETRIES + archive.destination("archive")
+            ) as gateway:
+                gateway.script(
+                    "route.lua",
+                    "function OnStoredInstance(id)"
+                    " Delete(Forward(Transcode(id, 'JPEG2000Lossless'), 'archive')) end",
+                )
+                wait_until(lambda: gateway.events("script loaded"))
+                images = [make_ct(tmp_path / f"{number}.dcm") for number in range(5)]
+                subprocess.run(
+                    ["storescu", "-aec", "GATEWAY", "127.0.0.1", str(gateway.port), *images],
+                    env=environment, check=True, timeout=60,
+                )  # fmt: skip
+                wait_until(lambda: len(list(received.iterdir())) == 5, 60)
+                wait_until(lambda: not list((tmp_path / "data" / "files").glob("*/*/*.dcm")), 30)
+        finally:
+            scp.send_signal(signal.SIGTERM)
+            scp.wait(30)
+
+
+def test_the_same_image_again_makes_no_second_event(tmp_path: Path):
+    archive = Archive([ExplicitVRLittleEndian])
+    with listening(archive), GatewayProcess(tmp_path, archive.destination("archive")) as gateway:
+        gateway.script("route.lua", FORWARD % "archive")
+        wait_until(lambda: gateway.events("script loaded"))
+        image = make_ct(tmp_path / "image.dcm", sop_class=str(CTImageStorage))
+        for _ in range(3):
+            send_files([image], "127.0.0.1", gateway.port, called_aet="GATEWAY",
+                       calling_aet="CT", on_result=lambda path, error: None)  # fmt: skip
+        archive.wait_for(1)
+        wait_until(lambda: lanes(gateway)["route.lua"]["events_handled"] == 1)
+        assert [len(gateway.events(f"instance {kind}")) for kind in ("stored", "identical")] == [
+            1,
+            2,
+        ]
