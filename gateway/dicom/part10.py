@@ -15,6 +15,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset, read_file_meta_info
 from pydicom.filewriter import write_file_meta_info
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
@@ -143,7 +144,7 @@ def read_identifiers(
             stop_when=_is_after_identifiers,
             specific_tags=_IDENTIFYING_TAGS,
         )
-        values = [str(dataset.get(keyword, "") or "") for keyword in _IDENTIFYING]
+        values = [_text(dataset.get(keyword)) for keyword in _IDENTIFYING]
     except Exception as exc:
         raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
     for keyword, value in zip(_IDENTIFYING[1:], values[1:], strict=True):
@@ -155,6 +156,12 @@ def read_identifiers(
     return Identifiers(
         instance_id(patient, study, series, sop), patient, study, series, sop, sop_class_uid
     )
+
+
+def _text(value: object) -> str:
+    """An identifier as Orthanc reads it: several values are one with backslashes, a NUL ends it."""
+    whole = "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value or "")
+    return whole.partition("\0")[0]
 
 
 def _is_after_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
