@@ -158,7 +158,7 @@ def test_the_peer_s_comment_is_for_the_queue_and_not_for_the_log(tmp_path):
     with (
         storage_scp(status=lambda event: answer) as (port, _),
         associated_with(port) as association,
-        pytest.raises(RemoteRefused, match="0xC123$") as refused,
+        pytest.raises(RemoteRefused, match=r"0xC123$") as refused,
     ):
         association.store(path)
     assert refused.value.detail.endswith("0xC123: no such study")
