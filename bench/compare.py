@@ -34,11 +34,13 @@ def main() -> int:
             images = make_images(Path(folder) / "images", options.images)
             results = [compare(each, servers, images, options.pairs) for each in workloads]
     except BenchError as error:
-        progress.print(f"[red]{error}", highlight=False)
+        said = "\n".join([str(error), *getattr(error, "__notes__", [])])
+        progress.print(said, style="red", markup=False, highlight=False)
         return 1
-    page = save(results, options.results)
+    report = as_json(results)
+    page = save(results, report, options.results)
     if options.json:
-        print(json.dumps(as_json(results)))
+        print(json.dumps(report))
     else:
         Console().print(table(results))
     progress.print(f"written to {page.parent.name}/{page.name}")

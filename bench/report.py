@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -86,10 +86,9 @@ def as_json(results: Sequence[Result]) -> dict[str, object]:
     }
 
 
-def save(results: Sequence[Result], folder: Path) -> Path:
-    """Write both files, named by the time; answer the Markdown one."""
+def save(results: Sequence[Result], report: Mapping[str, object], folder: Path) -> Path:
+    """Write the report and its Markdown, named by the time; answer the Markdown file."""
     folder.mkdir(parents=True, exist_ok=True)
-    report = as_json(results)
     stem = folder / datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     stem.with_suffix(".json").write_text(json.dumps(report, indent=2) + "\n")
     page = stem.with_suffix(".md")
@@ -108,13 +107,13 @@ def _workload_as_json(result: Result) -> dict[str, object]:
     }
 
 
-def _as_markdown(results: Sequence[Result], report: dict[str, object]) -> str:
+def _as_markdown(results: Sequence[Result], report: Mapping[str, object]) -> str:
     lines = [f"# {report['date']}", "", f"`{report['command']}`", ""]
     lines += ["| " + " | ".join(row) + " |" for row in (_COLUMNS, ["---"] * len(_COLUMNS))]
     lines += ["| " + " | ".join(row) + " |" for row in rows(results)]
     for heading in ("machine", "versions"):
         facts = report[heading]
-        assert isinstance(facts, dict)
+        assert isinstance(facts, Mapping)
         lines += ["", f"{heading}: " + ", ".join(f"{k} {v}" for k, v in facts.items())]
     return "\n".join(lines) + "\n"
 

@@ -64,7 +64,9 @@ class Server(ABC):
             raise
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, BenchError):
+            error.add_note(self._last_words())
         self._process.terminate()
         self._process.wait(_STOP_TIMEOUT_S)
 
@@ -92,12 +94,14 @@ class Server(ABC):
                     continue
         return kept
 
+    def _last_words(self) -> str:
+        return f"{self.name} said:\n{self._log.read_text(errors='replace')[-4000:]}"
+
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self._answers_echo():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                last_words = self._log.read_text(errors="replace")[-2000:]
-                raise BenchError(f"{self.name} did not start:\n{last_words}")
+                raise BenchError(f"{self.name} did not start\n{self._last_words()}")
             time.sleep(0.05)
 
     def _wait_until_it_rests(self) -> None:
