@@ -27,7 +27,7 @@ log = logger("scripting")
 HostFunction = Callable[..., Any]
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
-    "limits.lua", "reentry.lua", "compat.lua", "sandbox.lua", "entry.lua",
+    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "sandbox.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
@@ -67,7 +67,8 @@ class Runtime:
         """host: functions that the sandbox offers to scripts; see sandbox.lua for their names.
 
         A host function gets and answers str, numbers, bool or None, or a tuple of them; bytes may
-        be answered too. It may raise Refused.
+        be answered too. What is not UTF-8 in a str that it gets is kept as surrogates, as in file
+        names (PEP 383). It may raise Refused.
         """
         self._memory_mb = memory_mb
         self._deadline_s = 0.0
@@ -89,6 +90,7 @@ class Runtime:
         self._compile, self._run = entry["compile"], entry["run"]
         self._defines, self._call = entry["defines"], entry["call"]
         self._describe, self._verdict = entry["describe"], entry["verdict"]
+        self._finish = entry["finish"]
 
     @property
     def seconds_left(self) -> float:
@@ -121,7 +123,8 @@ class Runtime:
         self._enter(self._call, timeout_s, callback, *map(self._as_lua, arguments))
 
     def close(self) -> None:
-        """Forget the runtime, which is of no use then."""
+        """Let the script's files be closed, and forget the runtime, which is of no use then."""
+        self._finish()
         for name in list(vars(self)):
             delattr(self, name)
 
@@ -130,8 +133,9 @@ class Runtime:
         limits = self._execute("limits.lua", self._memory_mb * 1024)
         reentry, reset_depth = self._execute("reentry.lua", limits)
         compat = self._execute("compat.lua", reentry["base"]["tostring"])
+        popen = self._lua.compile(_CHUNKS["popen.lua"], name="=gateway/popen.lua")
         globals_, set_callback = self._execute(
-            "sandbox.lua", profile, limits, reentry, compat, host
+            "sandbox.lua", profile, limits, reentry, compat, popen, host
         )
         return self._execute("entry.lua", globals_, limits, set_callback, reset_depth)
 
@@ -218,6 +222,10 @@ def as_text(value: str) -> str:
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "replace")
 
 
+def _from_lua(value: str) -> str:
+    return value if value.isascii() else value.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
 def without_preamble(source: bytes) -> bytes:
     """Without a byte order mark; a `#!` line becomes a comment, so that line numbers hold."""
     source = source.removeprefix(b"\xef\xbb\xbf")
@@ -248,7 +256,7 @@ def _never_raising(name: str, function: HostFunction) -> HostFunction:
 
     def answer(*arguments: Any) -> tuple[Any, ...]:
         try:
-            result = function(*(as_text(a) if isinstance(a, str) else a for a in arguments))
+            result = function(*(_from_lua(a) if isinstance(a, str) else a for a in arguments))
         except Refused as exc:
             return False, str(exc).encode("utf-8", "replace")
         except Exception as exc:  # the border to Lua, as said above

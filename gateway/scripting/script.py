@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.config.models import Scripts
-from gateway.errors import ScriptSyntaxError
+from gateway.errors import ScriptError, ScriptSyntaxError
 from gateway.logs import logger
 from gateway.model import Event, Step
 from gateway.scripting import header, primitives
@@ -12,7 +12,7 @@ from gateway.scripting.callbacks import CALLBACKS, FINALIZE, INITIALIZE, ON_STOR
 from gateway.scripting.header import LaneSettings
 from gateway.scripting.primitives import Call, Plan, PrimitiveRefused, Value
 from gateway.scripting.runtime import Refused, Runtime, without_preamble
-from gateway.scripting.shell import Shell
+from gateway.scripting.shell import Outcome, Shell
 from gateway.scripting.sources import Snapshot
 
 log = logger("scripting")
@@ -80,8 +80,8 @@ class LoadedScript:
         self.script = script
         self._destinations = destinations
         self._plan: Plan | None = None
-        self._shell = Shell()
         settings = script.settings
+        self._shell = Shell(lambda: self._runtime.seconds_left)
         self._runtime = Runtime(
             settings.profile,
             memory_mb=settings.memory_mb,
@@ -91,14 +91,18 @@ class LoadedScript:
                 "say": self._say,
                 "read_module": script.module,
                 "execute": self._execute,
+                "popen": self._popen,
+                "pipe_read": self._shell.read,
+                "pipe_write": self._pipe_write,
+                "pipe_close": self._shell.close,
             },
         )
-        self._runtime.compile(script.source, script.name)
-        self._runtime.run(timeout_s=settings.timeout_s)
-        self.callbacks = tuple(
-            callback.name for callback in CALLBACKS if self._runtime.defines(callback.name)
-        )
-        self._call_if_defined(INITIALIZE.name)
+        self.callbacks: tuple[str, ...] = ()
+        try:
+            self._load()
+        except ScriptError:
+            self.close()
+            raise
 
     @property
     def wants_events(self) -> bool:
@@ -126,13 +130,21 @@ class LoadedScript:
         self._call_if_defined(FINALIZE.name)
 
     def close(self) -> None:
-        """Forget the runtime, and end what its os.execute is waiting for."""
-        self._shell.kill()
+        """Forget the runtime, and end the commands that it has started and not waited for."""
+        self._shell.end()
         self._runtime.close()
 
     def interrupt(self) -> None:
-        """From another thread: end what os.execute is waiting for."""
-        self._shell.kill()
+        """From another thread: end the command that the script is waiting for."""
+        self._shell.interrupt()
+
+    def _load(self) -> None:
+        self._runtime.compile(self.script.source, self.script.name)
+        self._runtime.run(timeout_s=self.script.settings.timeout_s)
+        self.callbacks = tuple(
+            callback.name for callback in CALLBACKS if self._runtime.defines(callback.name)
+        )
+        self._call_if_defined(INITIALIZE.name)
 
     def _call_if_defined(self, callback: str) -> None:
         if callback in self.callbacks:
@@ -147,13 +159,29 @@ class LoadedScript:
             raise Refused(str(exc)) from exc
 
     def _say(self, text: str) -> None:
-        log.info("script says", script=self.script.name, says=text)
+        legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        log.info("script says", script=self.script.name, says=legible)
 
-    def _execute(self, command: str) -> tuple[bool | None, str, int]:
+    def _execute(self, command: str) -> Outcome:
         try:
-            return self._shell.execute(command, self._runtime.seconds_left)
+            return self._shell.execute(command)
         except (OSError, ValueError) as exc:
             raise Refused(f"os.execute: cannot start a shell: {exc}") from exc
+
+    def _popen(self, command: str, is_reader: bool) -> int:
+        open_pipe = self._shell.open_reader if is_reader else self._shell.open_writer
+        try:
+            return open_pipe(command)
+        except (OSError, ValueError) as exc:
+            raise Refused(f"io.popen: cannot start a shell: {exc}") from exc
+
+    def _pipe_write(self, handle: int, data: str) -> str | None:
+        """Answers what went wrong."""
+        try:
+            self._shell.write(handle, data.encode("utf-8", "surrogateescape"))
+        except BrokenPipeError as exc:
+            return exc.strerror
+        return None
 
 
 def origin_table(event: Event) -> dict[str, str]:

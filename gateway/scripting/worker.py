@@ -85,8 +85,12 @@ class Worker:
         except GivenUp:
             log.warning("a call that had been given up came back", script=self._lane.name)
             self._drop()
-        else:
-            self._lane.left(self)
+            return
+        except Exception:  # a border: our fault must not cost the lane its worker
+            log.exception("script worker failed", script=self._lane.name)
+            self._drop()
+            self._around.stopping.wait(_LOAD_AGAIN_AFTER_S)
+        self._lane.left(self)
 
     def _work(self) -> None:
         if self._to_park is not None:
@@ -98,7 +102,7 @@ class Worker:
                 continue
             event = self._around.persist(self._inbox.take)
             if event is None:
-                self._inbox.wait(_IDLE_S)
+                self._around.persist(lambda: self._inbox.wait(_IDLE_S))
             else:
                 self._handle(event, loaded)
 
@@ -161,6 +165,6 @@ def stuck_error(script: Script) -> ScriptTimedOut:
     """What to say of a call that no limit could end."""
     return ScriptTimedOut(
         f"{script.name}: ran longer than its limit of {script.settings.timeout_s:g} s inside one"
-        " call of a C function, such as a string pattern, io.read or io.popen; it could not be"
+        " call of a C function, such as a string pattern or a read from a pipe; it could not be"
         " ended and was given up"
     )

@@ -298,6 +298,15 @@ def test_an_error_of_any_type_becomes_text():
     assert [survival.message for survival in survivals] == list(expected.values())
 
 
+def test_a_command_left_open_stops_no_thread_when_its_runtime_ends():
+    """LuaJIT's own io.popen would wait for it in the garbage collector, with the GIL held."""
+    survival = survive("kept = io.popen('sleep 3')")
+
+    assert survival.kind == "fine"
+    assert survival.longest_pause_s < 1
+    assert survival.seconds < 2
+
+
 def test_standard_files_of_the_process_cannot_be_closed():
     """Else the next file opened, such as the index, would get the descriptor that logs go to."""
     survival = survive(

@@ -157,14 +157,19 @@ def test_a_script_whose_threads_keep_getting_stuck_is_stopped_and_its_events_wai
         site.queue.add(make_event(number, Bad="yes"))
 
     fault = site.until_fault("route.lua")
-    waiting = site.queue.add(make_event(9))
     site.queue.until(lambda: len(site.queue.parked) == 5)
+    site.queue.until(lambda: worker_threads("route.lua") == 5, "only stuck workers are left")
+    waiting = site.queue.add(make_event(9))
 
     assert fault.startswith("stopped: 5 of its threads hang in C functions")
     assert ("route.lua", 9) not in site.queue.settled
     site.write("route.lua", FORWARD)
     site.queue.until_settled("route.lua", waiting)
     release(site)
+
+
+def worker_threads(lane: str) -> int:
+    return sum(thread.name == f"script {lane}" for thread in threading.enumerate())
 
 
 def block(site) -> str:

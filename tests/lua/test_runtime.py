@@ -202,6 +202,80 @@ def test_a_command_that_runs_past_the_limit_is_killed_with_its_children(tmp_path
         assert ends_soon(int(pid))
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("local f = io.popen('printf \"a\\\\nbc\\\\n\\\\nd\"')"
+         " print(f:read(), f:read('*L'), f:read('l'), f:read('*a'), f:read('*a'), f:read())",
+         "a, bc\n, , d, , nil"),
+        ("local f = io.popen('echo 12 -3.5 x') print(f:read('*n', 'n', 'n'))",
+         "12, -3.5, nil"),
+        ("local f = io.popen('printf abcd') print(f:read(3), f:read(0), f:read(3), f:read(0))",
+         "abc, , d, nil"),
+        ("local t = {} for line in io.popen('echo a; echo b'):lines() do t[#t + 1] = line end"
+         " print(#t, t[1], t[2])", "2, a, b"),
+        ("local f = io.popen('exit 4') print(f:close())", "nil, exit, 4"),
+        ("local f = io.popen('cat; true', 'w') print(f:write('') == f, io.close(f))",
+         "true, true, exit, 0"),
+        ("local f = io.popen('true') print(io.type(f), f) f:close() print(io.type(f), f)",
+         "file, file (pipe)"),
+        ("local f = io.popen('true', 'w') os.execute('sleep 0.2')"
+         " print(f:write(('x'):rep(1e6)))", "nil, Broken pipe"),
+        ("print(#io.popen('head -c 300000 /dev/zero'):read('*a'))", "300000"),
+        ("print(#io.popen('printf \"\\\\377\\\\376\"'):read('*a'))", "2"),
+        ("print(io.popen('echo $0; cat'):read('*a'))", "/bin/sh\n"),
+    ],
+)  # fmt: skip
+def test_io_popen_reads_and_writes_as_a_file_does(body, expected):
+    assert said(body)[0] == expected
+
+
+def test_io_popen_writes_any_bytes(tmp_path):
+    steps_of(
+        f"local f = io.popen('cat > {tmp_path}/out', 'w') f:write('\\255ä', 1, '\\0') f:close()"
+    )
+
+    assert (tmp_path / "out").read_bytes() == b"\xff" + "ä".encode() + b"1\0"
+
+
+@pytest.mark.parametrize("call", ["read('*a')", "close()"])
+def test_a_pipe_is_waited_for_until_the_limit_and_no_longer(call):
+    error = error_of(f"local f = io.popen('sleep 60')\nf:{call}", timeout_s=0.3)
+
+    assert isinstance(error, ScriptTimedOut)
+    assert str(error).startswith("test.lua:")
+
+
+def test_a_pipe_that_is_full_is_waited_for_until_the_limit():
+    error = error_of("io.popen('sleep 60', 'w'):write(('x'):rep(1e6))", timeout_s=0.3)
+
+    assert isinstance(error, ScriptTimedOut)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [("io.popen('true', 'x')", "io.popen: invalid mode"),
+     ("local f = io.popen('true') f:close() f:read()", "attempt to use a closed file"),
+     ("io.popen('true').read()", "use pipe:read(), with a colon"),
+     ("io.popen('true'):read('*x')", "invalid format"),
+     ("io.popen('a\\0b')", "cannot start a shell"),
+     ("os.execute('a\\0b')", "cannot start a shell")],
+)  # fmt: skip
+def test_wrong_use_of_commands_is_an_error_at_its_line(body, message):
+    error = error_of(f"\n{body}")
+
+    assert str(error).startswith("test.lua:2: ")
+    assert message in str(error)
+
+
+def test_commands_left_open_are_killed_when_the_runtime_ends(tmp_path):
+    loaded = load(f"kept = io.popen('echo $$ > {tmp_path}/pid; echo; sleep 60') kept:read()")
+
+    loaded.close()
+
+    assert ends_soon(int((tmp_path / "pid").read_text()))
+
+
 def ends_soon(pid: int) -> bool:
     """True when the process is gone, or a zombie that only init has still to collect."""
     for _ in range(500):

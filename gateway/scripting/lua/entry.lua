@@ -5,8 +5,8 @@
 -- Arguments: the script's globals, the limits, the sandbox's setter of the current callback.
 local globals, limits, set_callback, reset_depth = ...
 
-local tostring = globals.tostring
-local load, pcall, rawget, type = load, pcall, rawget, type
+local loaded, tostring = globals.package.loaded, globals.tostring
+local collectgarbage, load, next, pcall, rawget, type = collectgarbage, load, next, pcall, rawget, type
 local traceback = debug.traceback
 
 -- Real errors only take notes here: an error value may be a table with a __tostring that never
@@ -70,6 +70,21 @@ function entry.describe(deadline_s)
   reset_depth()
   limits.arm(deadline_s)
   return pcall(to_text)
+end
+
+-- Let go of all that the script holds: closing a file may take long, and must not wait for the moment
+-- when the whole state is freed, because Python holds its GIL then.
+function entry.finish()
+  main_chunk = nil
+  set_callback(nil)
+  for name in next, loaded do
+    loaded[name] = nil
+  end
+  for name in next, globals do
+    globals[name] = nil
+  end
+  collectgarbage()
+  collectgarbage()
 end
 
 return entry

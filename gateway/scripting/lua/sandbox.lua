@@ -6,9 +6,9 @@
 -- give the table a raising metamethod, would end the process.
 --
 -- Arguments: profile ('trusted' or 'sandboxed'), the limits, the functions that take the place of
--- LuaJIT's own by library (reentry.lua, then compat.lua), and the host functions. A host function
--- answers true and its results, or false and a message; it never raises.
-local profile, limits, reentry, compat, host = ...
+-- LuaJIT's own by library (reentry.lua, then compat.lua), the chunk of popen.lua, and the host
+-- functions. A host function answers true and its results, or false and a message; it never raises.
+local profile, limits, reentry, compat, popen, host = ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
 local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
@@ -209,6 +209,7 @@ end
 
 if profile == 'trusted' then
   globals.io, loaded.io = io, io
+  add(popen(ask, fail), io)
 
   function globals.os.exit()
     fail('os.exit is closed: it would end the whole gateway')
