@@ -155,9 +155,14 @@ class Gateway:
     def _transcode_loops(
         self, store: Store, transcoding: Transcoding, work: Signal, processes: int
     ) -> list[Loop]:
-        worker = TranscodeWorker(store.tasks, transcoding, work, self.metrics)
         return [
-            Loop(f"transcode-{number}", worker, work, self.metrics) for number in range(processes)
+            Loop(
+                f"transcode-{number}",
+                TranscodeWorker(store.tasks, transcoding, work, self.metrics),
+                work,
+                self.metrics,
+            )
+            for number in range(processes)
         ]
 
     def _forward_loops(

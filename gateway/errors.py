@@ -136,6 +136,15 @@ class NotFound(GatewayError):
     kind = "not-found"
 
 
+class InternalFault(GatewayError):
+    """A fault of ours, met while working on one task; the log has the stack."""
+
+    kind = "internal"
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(f"a fault of the gateway ({type(cause).__name__}); the log tells where")
+
+
 # --- transcoding ---------------------------------------------------------------------------------
 
 

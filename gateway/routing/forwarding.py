@@ -13,11 +13,12 @@ from typing import Any
 
 from gateway.config.models import Destination
 from gateway.dimse.contexts import choose_syntax
-from gateway.errors import GatewayError, TranscodeError
+from gateway.errors import GatewayError, InternalFault, TranscodeError
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action, Task
 from gateway.routing.breaker import Breaker
+from gateway.routing.claims import Claims
 from gateway.routing.link import Link
 from gateway.routing.retry import RetryPolicy
 from gateway.routing.signal import Signal
@@ -45,6 +46,7 @@ class ForwardWorker:
         self._name = name
         self._link = link
         self._tasks = tasks
+        self._claims = Claims(tasks, Action.FORWARD, name)
         self._preparation = preparation
         self._retry = retry
         self._breaker = Breaker(retry)
@@ -55,12 +57,13 @@ class ForwardWorker:
         """Send what waits; False when nothing is due or the destination is left alone."""
         if self._breaker.remaining_s() > 0:
             return False
-        claimed = self._tasks.claim(Action.FORWARD, BATCH, self._name)
+        claimed = self._claims.take(BATCH)
         if not claimed:
             self._link.close_if_idle()
             return False
         for calling_aet, group in groupby(sorted(claimed, key=_calling_aet), key=_calling_aet):
             self._send_group(calling_aet, list(group), stopping)
+        self._claims.answered()
         self._freed.notify()
         return True
 
@@ -78,7 +81,7 @@ class ForwardWorker:
         try:
             self._link.open(calling_aet, versions)
         except GatewayError as error:
-            self._in_trouble(error, tasks)
+            self._cannot_open(error, tasks)
             return
         if self._breaker.succeeded():
             log.info("destination answers again", destination=self._name)
@@ -91,7 +94,7 @@ class ForwardWorker:
                     break
                 trouble = self._send(task, prepared[index], results, stopping)
                 if trouble:
-                    self._in_trouble(trouble, tasks[index + 1 :])
+                    self._break_off(trouble, tasks[index + 1 :])
                     break
         finally:
             self._preparation.discard(prepared)
@@ -105,11 +108,12 @@ class ForwardWorker:
         results: list["Future[Any]"],
         stopping: Callable[[], bool],
     ) -> GatewayError | None:
-        """Send one instance; answer the error that the destination as a whole is to blame for."""
+        """Send one instance; answer the error after which this association is of no use."""
         started = time.monotonic()
         try:
             path = prepared.result()
             self._link.store(path)
+            size_bytes = path.stat().st_size  # now: once its task is done, the file may go
         except GatewayError as error:
             if stopping() and isinstance(error, TranscodeError):
                 # Its codec process was ended with us: no fault of the image.
@@ -117,6 +121,11 @@ class ForwardWorker:
                 return None
             results.append(self._failed(task, error))
             return error if error.blames_peer else None
+        except Exception as exc:  # a border: our fault with one instance must not keep the others
+            log.exception("an instance could not be sent", task=task.task_id)
+            fault = InternalFault(exc)
+            results.append(self._failed(task, fault))
+            return fault
         results.append(self._tasks.done(task))
         self._metrics.forwarded.labels(destination=self._name).inc()
         log.info(
@@ -124,7 +133,7 @@ class ForwardWorker:
             instance=task.version.instance_id,
             destination=self._name,
             task=task.task_id,
-            bytes=path.stat().st_size,
+            bytes=size_bytes,
             ms=round((time.monotonic() - started) * 1000, 1),
         )
         return None
@@ -147,12 +156,22 @@ class ForwardWorker:
         log.warning("forward failed, will be tried again", in_s=round(delay_s), **about)
         return self._tasks.postpone(task, error, delay_s)
 
+    def _cannot_open(self, error: GatewayError, tasks: Sequence[Task]) -> None:
+        if error.blames_peer:
+            self._in_trouble(error, tasks)
+            return
+        for task in tasks:  # ours: every one of them would fail alike
+            self._failed(task, error).result()
+
+    def _break_off(self, error: GatewayError, untried: Sequence[Task]) -> None:
+        if error.blames_peer:
+            self._in_trouble(error, untried)
+            return
+        self._link.close()  # nobody knows what has been sent over it
+        self._tasks.give_back(untried).result()
+
     def _in_trouble(self, error: GatewayError, untried: Sequence[Task]) -> None:
         self._link.close()
-        if not error.blames_peer:  # ours: every one of them would fail alike
-            for task in untried:
-                self._failed(task, error).result()
-            return
         delay_s = self._breaker.failed()
         self._metrics.errors.labels(kind=error.kind).inc()
         log.warning(

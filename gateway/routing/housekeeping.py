@@ -17,16 +17,21 @@ class Housekeeping:
     def __init__(self, tasks: Tasks, reclaimer: Reclaimer) -> None:
         self._tasks = tasks
         self._reclaimer = reclaimer
-        self._forgot_at = 0.0
+        self._forgot_at = -_FORGET_EVERY_S
 
     def work(self, stopping: Callable[[], bool]) -> bool:
         """One round; False when there was nothing to do."""
         deleted = self._tasks.run_deletions(BATCH)
         reclaimed = self._reclaimer.reclaim(BATCH)
-        if time.monotonic() - self._forgot_at > _FORGET_EVERY_S:
-            self._tasks.forget_ended(HISTORY_S)
+        return bool(deleted + reclaimed + self._forget())
+
+    def _forget(self) -> int:
+        if time.monotonic() - self._forgot_at < _FORGET_EVERY_S:
+            return 0
+        forgotten = self._tasks.forget_ended(HISTORY_S)
+        if not forgotten:  # else there may be more of them
             self._forgot_at = time.monotonic()
-        return bool(deleted or reclaimed)
+        return forgotten
 
     def close(self) -> None:
         """Nothing is held between two rounds."""

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 from gateway.config.models import Codecs as CodecSettings
 from gateway.dicom import syntaxes
-from gateway.errors import GatewayError, TranscodeError
+from gateway.errors import GatewayError, InternalFault, StorageFull
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action, Task, TranscodeOptions, TranscodeReport, Version
 from gateway.ports import Codecs
+from gateway.routing.claims import Claims
 from gateway.routing.signal import Signal
 from gateway.store.files import DERIVED, FileStorage, StagedFile
 from gateway.store.instances import NewVersion
@@ -38,7 +39,7 @@ class Transcoding:
             report = self._codecs.transcode(
                 self._storage.path(version.storage_key), staged.path, syntax_uid, options
             )
-        except GatewayError:
+        except BaseException:
             staged.discard()
             raise
         self._metrics.codec_seconds.labels(syntax=syntaxes.label(syntax_uid)).inc(
@@ -58,21 +59,23 @@ class Transcoding:
 
 
 class TranscodeWorker:
-    """Carries out one TRANSCODE task after the other."""
+    """Carries out one TRANSCODE task after the other, in one thread."""
 
     def __init__(
         self, tasks: Tasks, transcoding: Transcoding, freed: Signal, metrics: Metrics
     ) -> None:
         self._tasks = tasks
+        self._claims = Claims(tasks, Action.TRANSCODE)
         self._transcoding = transcoding
         self._freed = freed
         self._metrics = metrics
 
     def work(self, stopping: Callable[[], bool]) -> bool:
         """Carry out one task; False when none is due."""
-        claimed = self._tasks.claim(Action.TRANSCODE, 1)
+        claimed = self._claims.take(1)
         for task in claimed:
             self._carry_out(task, stopping)
+        self._claims.answered()
         if claimed:
             self._freed.notify()
         return bool(claimed)
@@ -86,11 +89,17 @@ class TranscodeWorker:
             staged, report = self._transcoding.make(
                 task.version, options["syntax"], verify=options.get("verify")
             )
-        except TranscodeError as error:
+        except StorageFull:  # no fault of the image: the loop comes back to it
+            raise
+        except GatewayError as error:
             if stopping():  # its codec process was ended with us: no fault of the image
                 self._tasks.give_back([task])
             else:
                 self._failed(task, error)
+            return
+        except Exception as exc:  # a border: our fault with one image must not keep the others
+            log.exception("an image could not be transcoded", task=task.task_id)
+            self._failed(task, InternalFault(exc))
             return
         if not report.changed:  # it has that syntax already: go on with the version as it is
             staged.discard()
@@ -99,7 +108,7 @@ class TranscodeWorker:
         new = NewVersion(staged.key, report.target_syntax_uid, report.target_bytes)
         self._tasks.derived(task, staged, new, replace=options.get("replace", False)).result()
 
-    def _failed(self, task: Task, error: TranscodeError) -> None:
+    def _failed(self, task: Task, error: GatewayError) -> None:
         keep = task.parameters.get("on_failure") == "keep"
         self._metrics.errors.labels(kind=error.kind).inc()
         log.warning(

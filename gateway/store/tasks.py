@@ -227,10 +227,13 @@ class Tasks:
         )
 
     def _set(self, task_ids: list[int], **values: Any) -> "Future[Any]":
+        """For running tasks only: what a worker has answered once stays so."""
         return self._committer.submit(
             lambda connection: (
                 connection.execute(
-                    update(_tasks).where(_tasks.c.task_id.in_(task_ids)).values(**values)
+                    update(_tasks)
+                    .where(_tasks.c.task_id.in_(task_ids), _tasks.c.state == TaskState.RUNNING)
+                    .values(**values)
                 ).rowcount
             )
         )
@@ -360,7 +363,7 @@ def _forget_ended(connection: Connection, before: float) -> int:
                 (others.c.finished_at.is_(None)) | (others.c.finished_at >= before),
             ),
         )
-        .limit(10_000)
+        .limit(1000)  # every C-STORE waits while they go
     )
     ids = connection.scalars(ended).all()
     for part in _parts(ids):

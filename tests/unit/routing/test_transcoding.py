@@ -1,0 +1,203 @@
+"""The work of TRANSCODE tasks, with codecs that do what a test wants."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.config.models import Codecs as CodecSettings
+from gateway.dicom.syntaxes import EXPLICIT_LE, JPEG2000_LOSSLESS
+from gateway.errors import CodecFailed, StorageFull, TranscodeError
+from gateway.metrics import Metrics
+from gateway.model import (
+    Action,
+    NewTask,
+    Step,
+    TaskState,
+    TranscodeOptions,
+    TranscodeReport,
+    Version,
+    VersionState,
+)
+from gateway.routing.signal import Signal
+from gateway.routing.transcoding import TranscodeWorker, Transcoding
+from gateway.store.instances import Instances
+from gateway.store.opened import Store
+
+J2K = JPEG2000_LOSSLESS.uid
+
+
+class FakeCodecs:
+    """Writes `made`, or fails after half of it."""
+
+    def __init__(self, error: BaseException | None = None, *, changed: bool = True) -> None:
+        self.error = error
+        self.changed = changed
+        self.asked: list[tuple[Path, str, TranscodeOptions]] = []
+
+    def transcode(
+        self, source: Path, target: Path, transfer_syntax_uid: str, options: TranscodeOptions
+    ) -> TranscodeReport:
+        self.asked.append((source, transfer_syntax_uid, options))
+        target.write_bytes(b"ma")
+        if self.error:
+            raise self.error
+        target.write_bytes(b"made")
+        syntax = transfer_syntax_uid if self.changed else EXPLICIT_LE.uid
+        return TranscodeReport(EXPLICIT_LE.uid, syntax, "1.2", 100, 4, 0.5, "", self.changed)
+
+
+@pytest.fixture
+def version(store: Store, receive, made_ct) -> Version:
+    store.outbox.open_lane("a")
+    found = Instances(store.engine).current(receive(made_ct()))
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def plan(store: Store, version: Version) -> Callable[..., None]:
+    """Plan a transcoding with these parameters, and a forward of its result."""
+
+    def enter(**parameters: object) -> None:
+        transcode = Step(1, Action.TRANSCODE, version.instance_id,
+                         parameters={"syntax": J2K} | parameters, line="a.lua:1")  # fmt: skip
+        forward = Step(2, Action.FORWARD, result_of=1, destination="pacs", line="a.lua:2")
+        tasks = [
+            NewTask(transcode, version.instance_id, version.version_id, ()),
+            NewTask(forward, version.instance_id, None, (1,)),
+        ]
+        store.outbox.settle("a", 1, lambda find: tasks)
+
+    return enter
+
+
+def worker(store: Store, codecs: FakeCodecs, metrics: Metrics | None = None) -> TranscodeWorker:
+    metrics = metrics or Metrics()
+    transcoding = Transcoding(store.files, codecs, CodecSettings(), metrics)
+    return TranscodeWorker(store.tasks, transcoding, Signal(), metrics)
+
+
+def work(store: Store, codecs: FakeCodecs, *, stopping: bool = False) -> bool:
+    return worker(store, codecs).work(lambda: stopping)
+
+
+def states(store: Store) -> list[str]:
+    return [row.state for row in store.tasks.rows([*TaskState])]
+
+
+def left_over(tmp_path: Path) -> list[Path]:
+    return list((tmp_path / "data" / "incoming").iterdir())
+
+
+def test_without_tasks_there_is_nothing_to_do(store):
+    assert not work(store, FakeCodecs())
+
+
+def test_the_result_is_what_the_next_task_gets(store, version, plan):
+    plan()
+    codecs = FakeCodecs()
+    assert work(store, codecs)
+    (source, syntax, _options) = codecs.asked[0]
+    assert (source, syntax) == (store.files.path(version.storage_key), J2K)
+    (task,) = store.tasks.claim(Action.FORWARD, 9, "pacs")
+    assert store.files.path(task.version.storage_key).read_bytes() == b"made"
+    assert (task.version.transfer_syntax_uid, task.version.size_bytes) == (J2K, 4)
+    assert task.version.state is VersionState.DERIVED
+
+
+def test_by_default_the_stored_instance_stays_as_it_is(store, version, plan):
+    plan()
+    work(store, FakeCodecs())
+    assert Instances(store.engine).current(version.instance_id) == version
+
+
+def test_a_replacement_takes_its_place(store, version, plan):
+    plan(replace=True)
+    work(store, FakeCodecs())
+    current = Instances(store.engine).current(version.instance_id)
+    assert current.transfer_syntax_uid == J2K
+
+
+def test_an_image_in_that_syntax_already_goes_on_as_it_is(store, version, plan, tmp_path):
+    plan()
+    work(store, FakeCodecs(changed=False))
+    (task,) = store.tasks.claim(Action.FORWARD, 9, "pacs")
+    assert task.version == version
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize(("asked", "expected"), [({}, True), ({"verify": False}, False)])
+def test_a_result_is_verified_unless_the_script_says_otherwise(store, plan, asked, expected):
+    plan(**asked)
+    codecs = FakeCodecs()
+    work(store, codecs)
+    assert codecs.asked[0][2] == TranscodeOptions(verify=expected)
+
+
+def test_an_image_that_cannot_be_transcoded_is_parked_with_the_reason(store, plan, tmp_path):
+    plan()
+    work(store, FakeCodecs(CodecFailed("damaged")))
+    parked, blocked = store.tasks.rows()
+    assert (parked.state, parked.error_kind, parked.error) == ("parked", "codec-failed", "damaged")
+    assert blocked.state == "blocked"
+    assert left_over(tmp_path) == []
+
+
+def test_the_original_goes_on_when_the_script_wants_that(store, version, plan):
+    plan(on_failure="keep")
+    work(store, FakeCodecs(CodecFailed("damaged")))
+    (task,) = store.tasks.claim(Action.FORWARD, 9, "pacs")
+    assert task.version == version
+
+
+def test_a_codec_that_is_ended_with_the_gateway_is_no_fault_of_the_image(store, plan):
+    plan()
+    work(store, FakeCodecs(TranscodeError("killed")), stopping=True)
+    store.tasks.counts()
+    store.committer.commit(lambda connection: None)  # what was submitted before is in
+    assert states(store) == ["waiting", "blocked"]
+
+
+def test_a_fault_of_ours_with_one_image_is_parked_and_seen(store, plan, tmp_path):
+    plan()
+    work(store, FakeCodecs(ZeroDivisionError("secret of the patient")))
+    parked, _blocked = store.tasks.rows()
+    assert (parked.state, parked.error_kind) == ("parked", "internal")
+    assert "secret" not in parked.error
+    assert left_over(tmp_path) == []
+
+
+def test_a_device_without_room_is_no_fault_of_the_image(store, plan, tmp_path, monkeypatch):
+    """Room is made some day: nobody has to look after these tasks then."""
+    plan()
+    codecs = FakeCodecs()
+    busy = worker(store, codecs)
+
+    def full(_staged) -> None:
+        raise StorageFull("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.files, "publish", full)
+        with pytest.raises(StorageFull):
+            busy.work(lambda: False)
+    assert left_over(tmp_path) == []
+    assert busy.work(lambda: False)
+    assert states(store) == ["done", "waiting"]
+
+
+def test_seconds_are_counted_by_syntax(store, plan):
+    plan()
+    metrics = Metrics()
+    worker(store, FakeCodecs(), metrics).work(lambda: False)
+    labels = {"syntax": "JPEG2000Lossless"}
+    assert metrics.registry.get_sample_value("gateway_codec_seconds_total", labels) == 0.5
+
+
+def test_those_who_wait_for_the_result_are_woken(store, plan):
+    plan()
+    freed = Signal()
+    before = freed.seen()
+    transcoding = Transcoding(store.files, FakeCodecs(), CodecSettings(), Metrics())
+    TranscodeWorker(store.tasks, transcoding, freed, Metrics()).work(lambda: False)
+    assert freed.seen() != before
