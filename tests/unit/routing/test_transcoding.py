@@ -174,13 +174,15 @@ def test_a_device_without_room_is_no_fault_of_the_image(store, plan, tmp_path, m
     codecs = FakeCodecs()
     busy = worker(store, codecs)
 
-    def full(_staged) -> None:
-        raise StorageFull("no room")
+    def full(staged) -> None:
+        if list(staged):
+            raise StorageFull("no room")
 
     with monkeypatch.context() as patched:
         patched.setattr(store.files, "publish", full)
         with pytest.raises(StorageFull):
             busy.work(lambda: False)
+    assert len(codecs.asked) == 1
     assert left_over(tmp_path) == []
     assert busy.work(lambda: False)
     assert states(store) == ["done", "waiting"]
