@@ -1,5 +1,6 @@
 """The EventQueue port over the store's outbox: what lanes take events from and settle them with."""
 
+import threading
 from collections.abc import Callable, Collection, Sequence
 
 from gateway.model import Event, ParkedEvent, Step
@@ -22,7 +23,8 @@ class LaneEvents:
         self._stored = stored
         self._planned = planned
         self._destinations = destinations
-        self._seen: dict[str, int] = {}
+        # Of each thread: what one worker of a lane has seen, another may have slept over.
+        self._looked = threading.local()
 
     def opened(self, lane: str) -> None:
         """See the port."""
@@ -42,7 +44,7 @@ class LaneEvents:
 
     def pending(self, lane: str, limit: int) -> Sequence[Event]:
         """See the port."""
-        self._seen[lane] = self._stored.seen()
+        self._looked.seen = self._stored.seen()
         return self._outbox.pending(lane, limit)
 
     def settle(self, lane: str, event: Event, steps: Sequence[Step]) -> None:
@@ -62,4 +64,4 @@ class LaneEvents:
 
     def wait(self, lane: str, timeout_s: float) -> None:
         """See the port."""
-        self._stored.wait(self._seen.get(lane, -1), timeout_s)
+        self._stored.wait(getattr(self._looked, "seen", -1), timeout_s)
