@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,6 +62,13 @@ gateway queue drop 17
 
 gateway queue drop --all --state waiting --destination old-pacs --yes"""
 
+
+def _next_try(task: TaskRow) -> datetime | str:
+    if task.run_at is None:
+        return ""
+    return task.run_at if task.run_at > datetime.now(UTC) else "now"
+
+
 _TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
     Column("id", lambda task: task.task_id, is_number=True),
     Column("state", lambda task: task.state),
@@ -69,7 +77,7 @@ _TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
     Column("destination", lambda task: task.destination),
     Column("planned by", lambda task: task.line or task.lane),
     Column("tries", lambda task: task.attempts, is_number=True),
-    Column("next try", lambda task: (task.state is TaskState.WAITING and task.run_at) or ""),
+    Column("next try", lambda task: _next_try(task)),
     Column("error", lambda task: task.error),
 )
 _EVENT_COLUMNS: tuple[Column[ParkedEvent], ...] = (

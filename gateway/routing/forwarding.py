@@ -55,7 +55,7 @@ class ForwardWorker:
 
     def work(self, stopping: Callable[[], bool]) -> bool:
         """Send what waits; False when nothing is due or the destination is left alone."""
-        if self._breaker.remaining_s() > 0:
+        if self._is_left_alone():
             return False
         claimed = self._claims.take(BATCH)
         if not claimed:
@@ -71,10 +71,14 @@ class ForwardWorker:
         """End the association."""
         self._link.close()
 
+    def _is_left_alone(self) -> bool:
+        """The destination is in trouble, and nobody asked that it be tried all the same."""
+        return self._breaker.remaining_s() > 0 and not self._tasks.is_asked_for(self._name)
+
     def _send_group(
         self, calling_aet: str, tasks: Sequence[Task], stopping: Callable[[], bool]
     ) -> None:
-        if stopping() or self._breaker.remaining_s() > 0:
+        if stopping() or self._is_left_alone():
             self._tasks.give_back(tasks).result()
             return
         versions = [task.version for task in tasks]
@@ -182,7 +186,7 @@ class ForwardWorker:
             kind=error.kind,
             reason=str(error),
         )
-        self._tasks.give_back(untried, error).result()
+        self._tasks.excuse(untried, error, delay_s).result()
 
 
 class Preparation:

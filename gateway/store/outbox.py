@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.logs import logger
 from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Version
 from gateway.store import schema
 from gateway.store.committer import Committer
@@ -30,6 +31,7 @@ from gateway.store.instances import as_origin, as_version, find_current, select_
 from gateway.store.tasks import add_plan
 from gateway.store.times import as_datetime
 
+log = logger("store")
 # A script that is away for no longer than this was being saved by an editor: it misses nothing.
 REOPEN_WITHIN_S = 60.0
 _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
@@ -88,14 +90,24 @@ class Outbox:
         )
 
     def close_other_lanes(self, open_lanes: Collection[str]) -> None:
-        """At start: the scripts of all other lanes were removed while we were down."""
-        self._committer.commit(
-            lambda connection: connection.execute(
-                update(_lanes)
-                .where(_lanes.c.name.not_in(open_lanes), _lanes.c.active)
-                .values(active=False, closed_at=time.time())
-            )
-        )
+        """At start: the scripts of all other lanes were removed while we were down.
+
+        When no script is there at all, the folder is more likely not mounted yet: then nothing is
+        closed, and the events wait.
+        """
+        missing = {lane.lane for lane in self.lanes() if lane.active} - set(open_lanes)
+        if not missing:
+            return
+        if not open_lanes:
+            log.warning("the script folder is empty, events wait", missing=sorted(missing))
+            for lane in missing:
+                self.describe_lane(
+                    lane, script_version="", callbacks=(), fault="its file is not in the folder"
+                )
+            return
+        for lane in missing:
+            log.warning("a script was removed, its events end here", script=lane)
+            self.close_lane(lane)
 
     def describe_lane(
         self, lane: str, *, script_version: str, callbacks: Sequence[str], fault: str

@@ -38,6 +38,8 @@ from gateway.store.times import as_datetime
 
 _tasks, _needs = schema.task, schema.task_need
 _needed = _tasks.alias("needed")
+# The run_at of a task that a person wants tried at once, also when its destination is left alone.
+_NOW_PLEASE = 0.0
 OPEN = (TaskState.BLOCKED, TaskState.WAITING, TaskState.RUNNING, TaskState.PARKED)
 
 # Statements that run once per task are made once: making one costs more than running it.
@@ -140,13 +142,27 @@ class Tasks:
             **_as_columns(error),
         )
 
-    def give_back(self, tasks: Iterable[Task], error: GatewayError | None = None) -> "Future[Any]":
-        """They were not tried, or were not to blame: no attempt is counted."""
+    def give_back(self, tasks: Iterable[Task]) -> "Future[Any]":
+        """They were not tried: they wait as before."""
+        return self._set([task.task_id for task in tasks], state=TaskState.WAITING)
+
+    def excuse(self, tasks: Iterable[Task], error: GatewayError, delay_s: float) -> "Future[Any]":
+        """They were not to blame: try again after `delay_s` seconds, no attempt is counted."""
         return self._set(
             [task.task_id for task in tasks],
             state=TaskState.WAITING,
-            **(_as_columns(error) if error else {}),
+            run_at=time.time() + delay_s,
+            **_as_columns(error),
         )
+
+    def is_asked_for(self, destination: str) -> bool:
+        """Somebody asked by retry() that this destination be tried now."""
+        with self._engine.connect() as connection:
+            asked = connection.scalar(
+                _IS_DUE.limit(1),
+                _due(Action.FORWARD, destination) | {"now": _NOW_PLEASE},
+            )
+        return asked is not None
 
     def park(self, task: Task, error: GatewayError) -> "Future[Any]":
         """No further attempt without a person; its reason is kept."""
@@ -326,7 +342,7 @@ def _retry(connection: Connection, task_ids: Collection[int]) -> int:
             _tasks.c.task_id.in_(task_ids),
             _tasks.c.state.in_([TaskState.PARKED, TaskState.WAITING]),
         )
-        .values(state=TaskState.WAITING, attempts=0, run_at=0, error_kind="", error="")
+        .values(state=TaskState.WAITING, attempts=0, run_at=_NOW_PLEASE, error_kind="", error="")
     ).rowcount
 
 

@@ -159,6 +159,20 @@ class TestDestinations:
                 down.wait_for(10)
                 wait_until(lambda: not queue(gateway))
 
+    def test_one_that_is_left_alone_is_tried_at_once_when_an_administrator_says_retry(
+        self, tmp_path: Path
+    ):
+        archive = Archive()
+        toml = "retry.first_delay_s = 600\n" + archive.destination("archive")
+        with GatewayProcess(tmp_path, toml) as gateway:
+            gateway.script("route.lua", FORWARD % "archive")
+            wait_until(lambda: gateway.events("script loaded"))
+            send(gateway, tmp_path / "images", 3)
+            wait_until(lambda: gateway.events("destination in trouble, its instances wait"))
+            with listening(archive):
+                gateway.command("queue", "retry", "--all", "--state", "waiting")
+                archive.wait_for(3)
+
     def test_one_that_takes_only_uncompressed_images_gets_them_uncompressed(self, tmp_path: Path):
         archive = Archive([ImplicitVRLittleEndian])
         with (

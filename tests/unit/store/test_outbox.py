@@ -141,10 +141,13 @@ def test_scripts_that_went_while_we_were_down_close_their_lanes(store, add):
     assert status(store, "a").events_waiting == 0
 
 
-def test_the_last_script_that_went_closes_its_lane_too(store):
+def test_an_empty_script_folder_is_not_taken_for_removed_scripts(store, add):
     store.outbox.open_lane("a")
+    add(2)
     store.outbox.close_other_lanes([])
-    assert not status(store, "a").active
+    assert status(store, "a").active
+    assert status(store, "a").events_waiting == 2
+    assert "not in the folder" in status(store, "a").fault
 
 
 # --- the cursor ----------------------------------------------------------------------------------

@@ -282,7 +282,7 @@ def test_a_postponed_task_is_claimed_again_when_it_is_due(store, version, plan, 
 def test_a_task_given_back_is_due_at_once_and_not_charged(store, version, plan, new_task):
     plan(new_task(1, Action.FORWARD, version, destination="pacs"))
     task = claim_one(store, Action.FORWARD, "pacs")
-    store.tasks.give_back([task], TROUBLE).result(ANSWER_S)
+    store.tasks.excuse([task], TROUBLE, 0).result(ANSWER_S)
     assert store.tasks.rows()[0].error == "nobody is there"
     assert claim_one(store, Action.FORWARD, "pacs").attempts == 0
 
