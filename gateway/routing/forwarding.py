@@ -78,7 +78,7 @@ class ForwardWorker:
     def _send_group(
         self, calling_aet: str, tasks: Sequence[Task], stopping: Callable[[], bool]
     ) -> None:
-        if stopping() or self._is_left_alone():
+        if stopping():
             self._tasks.give_back(tasks).result()
             return
         versions = [task.version for task in tasks]
