@@ -76,7 +76,10 @@ class EventQueue(Protocol):
         """
 
     def closed(self, lane: str) -> None:
-        """The lane's script file was removed (not: the gateway stops). Its place is kept."""
+        """The lane's script file was removed (not: the gateway stops).
+
+        When it comes back soon, as when an editor saves it, the lane goes on where it was.
+        """
 
     def status(
         self, lane: str, *, script_version: str, callbacks: Sequence[str], fault: str

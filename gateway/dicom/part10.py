@@ -29,7 +29,9 @@ IMPLEMENTATION_CLASS_UID = "2.25.210383637210846286034265104424301402741"
 IMPLEMENTATION_VERSION_NAME = "DICOM_LUA_GW_1"
 
 _IDENTIFYING = ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
-_IDENTIFYING_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in _IDENTIFYING]
+_IDENTIFYING_TAGS: list[BaseTag | int] = [
+    Tag(keyword) for keyword in (*_IDENTIFYING, "SOPClassUID")
+]
 _LAST_IDENTIFYING = max(_IDENTIFYING_TAGS)
 _PIXEL_DATA = {Tag("PixelData"), Tag("FloatPixelData"), Tag("DoubleFloatPixelData")}
 _SOP_INSTANCE_UID_ELEMENT = b"\x02\x00\x03\x00UI"
@@ -132,8 +134,8 @@ def read_identifiers(
 ) -> Identifiers:
     """The identifiers of the instance whose data set begins at the file's position.
 
-    PatientID may be absent or empty (PS3.3 C.7.1, type 2); the three instance UIDs may not.
-    Raises InstanceUnreadable.
+    sop_class_uid: taken when the data set does not say its own. PatientID may be absent or
+    empty (PS3.3 C.7.1, type 2); the three instance UIDs may not. Raises InstanceUnreadable.
     """
     syntax = syntaxes.by_uid(transfer_syntax_uid)
     try:
@@ -145,6 +147,7 @@ def read_identifiers(
             specific_tags=_IDENTIFYING_TAGS,
         )
         values = [_text(dataset.get(keyword)) for keyword in _IDENTIFYING]
+        sop_class_uid = _text(dataset.get("SOPClassUID")) or sop_class_uid
     except Exception as exc:
         raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
     for keyword, value in zip(_IDENTIFYING[1:], values[1:], strict=True):

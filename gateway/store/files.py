@@ -102,6 +102,13 @@ class FileStorage:
                 except OSError:
                     return  # not empty, or somebody else removed it
 
+    def sync_removed(self, keys: Iterable[str]) -> None:
+        """Have removals survive a power cut: a file that came back would be an arrival again."""
+        folders = {self.path(key).parent for key in keys}
+        with self._folders:
+            for folder in {_nearest(folder) for folder in folders}:
+                _sync_folder(folder)
+
     def keys(self) -> Iterator[str]:
         """The keys of all published files."""
         for path in self._files.glob(f"*/*/*{_SUFFIX}"):
@@ -141,6 +148,13 @@ def _move(staged: Path, target: Path) -> None:
     except FileNotFoundError:
         if not target.exists():  # else it was moved by an earlier, failed call
             raise
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the first above it that exists."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
 
 
 def _sync_folder(folder: Path) -> None:

@@ -145,11 +145,14 @@ class StoreArrival:
     def _check_announced(self, identifiers: Identifiers) -> None:
         # PS3.4 B.2.2: the request announces the instance that its data set is. Two names for one
         # image would let an archive and us speak of different things.
-        if identifiers.sop_instance_uid != self._sop_instance_uid:
-            raise InstanceMismatch(
-                f"the request announced SOP Instance UID {self._sop_instance_uid}, "
-                f"the data set is {identifiers.sop_instance_uid}"
-            )
+        for what, announced, found in (
+            ("SOP Class UID", self._sop_class_uid, identifiers.sop_class_uid),
+            ("SOP Instance UID", self._sop_instance_uid, identifiers.sop_instance_uid),
+        ):
+            if announced != found:
+                raise InstanceMismatch(
+                    f"the request announced {what} {announced}, the data set says {found}"
+                )
 
     def _report(self, identifiers: Identifiers, arrived: Arrived, size_bytes: int) -> None:
         ingest = self._ingest

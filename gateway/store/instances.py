@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from sqlalchemy import (
     Connection,
-    Engine,
     Row,
     Select,
     bindparam,
@@ -32,7 +31,7 @@ _is_live = (_version.c.state == VersionState.CURRENT) | (_version.c.state == Ver
 _FIND_LIVE = select(
     _version.c.version_id, _version.c.state, _version.c.content_sha256, _version.c.storage_key
 ).where(_version.c.instance_id == bindparam("instance_id"), _is_live)
-_FIND_INSTANCE = select(_instance.c.instance_id).where(
+_FIND_CLASS = select(_instance.c.sop_class_uid).where(
     _instance.c.instance_id == bindparam("instance_id")
 )
 _ADD_INSTANCE = insert(_instance)
@@ -182,23 +181,6 @@ def find_current(connection: Connection, instance_id: str) -> Version | None:
     return as_version(row) if row else None
 
 
-class Instances:
-    """Reading, on connections of its own: waits for no writer."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def current(self, instance_id: str) -> Version | None:
-        """The version that an instance's id names, None when there is no such instance."""
-        with self._engine.connect() as connection:
-            return find_current(connection, instance_id)
-
-    def version(self, version_id: int) -> Version | None:
-        """The version with this id, None when it is gone."""
-        with self._engine.connect() as connection:
-            return find_version(connection, version_id)
-
-
 def select_versions() -> Select[Any]:
     """All columns of versions, with the SOP UIDs of their instances: what as_version() reads."""
     return select(_version, _instance.c.sop_class_uid, _instance.c.sop_instance_uid).join(
@@ -232,8 +214,15 @@ def _row(connection: Connection, version_id: int) -> Row[Any] | None:
 
 
 def _ensure_instance(connection: Connection, identifiers: Identifiers) -> None:
-    if connection.scalar(_FIND_INSTANCE, {"instance_id": identifiers.instance_id}) is None:
+    known_class = connection.scalar(_FIND_CLASS, {"instance_id": identifiers.instance_id})
+    if known_class is None:
         connection.execute(_ADD_INSTANCE, dataclasses.asdict(identifiers))
+    elif known_class != identifiers.sop_class_uid:  # the newest content says what the instance is
+        connection.execute(
+            update(_instance)
+            .where(_instance.c.instance_id == identifiers.instance_id)
+            .values(sop_class_uid=identifiers.sop_class_uid)
+        )
 
 
 def _insert_version(

@@ -42,9 +42,11 @@ class Reclaimer:
                 .order_by(version.version_id)
                 .limit(limit)
             ).all()
-        gone = [row.version_id for row in found if self._remove(row.storage_key)]
+        gone = [row for row in found if self._remove(row.storage_key)]
         if gone:
-            self._committer.commit(lambda connection: delete_versions(connection, gone))
+            self._storage.sync_removed(row.storage_key for row in gone)
+            version_ids = [row.version_id for row in gone]
+            self._committer.commit(lambda connection: delete_versions(connection, version_ids))
             log.debug("reclaimed files", files=len(gone))
         return len(gone)
 

@@ -10,6 +10,7 @@ import pytest
 from dimse_support import CT, EXPLICIT, IMPLICIT, storage_scp, wait_until
 from pydicom import dcmread
 from pynetdicom import AE, evt
+from store_support import Instances
 
 from gateway.codecs.processes import CodecPool
 from gateway.config.models import Codecs as CodecSettings
@@ -23,7 +24,6 @@ from gateway.routing.loop import Loop
 from gateway.routing.retry import RetryPolicy
 from gateway.routing.signal import Signal
 from gateway.routing.transcoding import Transcoding
-from gateway.store.instances import Instances
 from gateway.store.opened import Store
 
 QUICK = RetryPolicy(attempts=3, first_delay_s=0.1, factor=1, maximum_delay_s=0.1, jitter=0)

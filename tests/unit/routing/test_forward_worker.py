@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from store_support import Instances
 
 from gateway.config.models import Codecs as CodecSettings
 from gateway.config.models import Destination
@@ -24,7 +25,6 @@ from gateway.routing.forwarding import ForwardWorker, Preparation
 from gateway.routing.retry import RetryPolicy
 from gateway.routing.signal import Signal
 from gateway.routing.transcoding import Transcoding
-from gateway.store.instances import Instances
 from gateway.store.opened import Store
 
 PATIENT_POLICY = RetryPolicy(3, 60, 2, 600, 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from store_support import Instances
 
 from gateway.config.models import Codecs as CodecSettings
 from gateway.dicom.syntaxes import EXPLICIT_LE, JPEG2000_LOSSLESS
@@ -21,7 +22,6 @@ from gateway.model import (
 )
 from gateway.routing.signal import Signal
 from gateway.routing.transcoding import TranscodeWorker, Transcoding
-from gateway.store.instances import Instances
 from gateway.store.opened import Store
 
 J2K = JPEG2000_LOSSLESS.uid

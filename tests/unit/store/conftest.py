@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 
 import pytest
+from store_support import Instances
 
 from gateway.model import Action, NewTask, Step, Version
-from gateway.store.instances import Instances
 from gateway.store.opened import Store
 
 

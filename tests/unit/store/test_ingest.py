@@ -12,6 +12,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select
+from store_support import Instances
 from structlog.testing import capture_logs
 
 from gateway.dicom import part10
@@ -28,7 +29,7 @@ from gateway.model import Event, Origin, OriginKind, Version, VersionState
 from gateway.store import schema
 from gateway.store.files import DERIVED
 from gateway.store.ingest import StoreIngest
-from gateway.store.instances import Instances, NewVersion, add_derived, mark_deleted
+from gateway.store.instances import NewVersion, add_derived, mark_deleted
 from gateway.store.opened import Store
 
 pytestmark = pytest.mark.usefixtures("lane")
@@ -275,6 +276,30 @@ def test_when_only_a_kept_one_is_left_the_newcomer_gets_the_id(store, receive, m
 
 def nothing_is_left(store: Store, tmp_path: Path) -> bool:
     return not (events(store) or versions(store) or list(store.files.keys()) or left_over(tmp_path))
+
+
+def test_another_sop_class_than_announced_is_refused(store, ingest, made_ct, data_set_bytes):
+    image = made_ct()
+    with (
+        pytest.raises(InstanceMismatch, match="SOP Class UID"),
+        ingest.begin(
+            sop_class_uid="1.2.840.10008.5.1.4.1.1.4",
+            sop_instance_uid=image.SOPInstanceUID,
+            transfer_syntax_uid=EXPLICIT_LE.uid,
+            origin=Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.0.0.7"),
+        ) as arrival,
+    ):
+        arrival.write(data_set_bytes(image))
+        arrival.keep()
+    assert not list(store.files.keys())
+
+
+def test_the_newest_content_says_of_which_sop_class_an_instance_is(store, receive, made_ct):
+    receive(made_ct())
+    receive(made_ct(SOPClassUID="1.2.840.10008.5.1.4.1.1.7"))
+    with store.engine.connect() as connection:
+        (found,) = connection.exec_driver_sql("select sop_class_uid from instance").one()
+    assert found == "1.2.840.10008.5.1.4.1.1.7"
 
 
 def test_another_instance_than_announced_is_refused(store, receive, made_ct, tmp_path):

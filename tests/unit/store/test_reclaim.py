@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from store_support import Instances
 
 from gateway.errors import TranscodeError
 from gateway.model import Action, ParkedEvent, TaskState, Version
 from gateway.store.files import DERIVED, sync_file
-from gateway.store.instances import Instances, NewVersion, add_derived, mark_deleted
+from gateway.store.instances import NewVersion, add_derived, mark_deleted
 from gateway.store.opened import Store
 from gateway.store.outbox import REOPEN_WITHIN_S
 from gateway.store.tasks import add_plan

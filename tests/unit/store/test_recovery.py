@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 from sqlalchemy import delete, select, update
+from store_support import Instances
 from structlog.testing import capture_logs
 
 from gateway.dicom import part10
@@ -16,7 +17,6 @@ from gateway.model import Action, Version, VersionState
 from gateway.store import schema
 from gateway.store.files import DERIVED, RECEIVED, StagedFile, sync_file
 from gateway.store.instances import (
-    Instances,
     NewVersion,
     add_derived,
     delete_versions,

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
+from store_support import Instances
 
 from gateway.dicom.syntaxes import JPEG2000_LOSSLESS
 from gateway.errors import NotFound, RemoteUnreachable, StoreError, TranscodeError
 from gateway.model import Action, NewTask, Task, TaskState, Version, VersionState
 from gateway.store.files import DERIVED, StagedFile, sync_file
-from gateway.store.instances import Instances, NewVersion
+from gateway.store.instances import NewVersion
 from gateway.store.opened import Store, open_store
 from gateway.store.tasks import add_plan
 
