@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from gateway.dicom import part10
+from gateway.dicom import part10, syntaxes
 from gateway.errors import InstanceMismatch, StorageFull
 from gateway.logs import logger
 from gateway.metrics import Metrics
@@ -164,7 +164,7 @@ class StoreArrival:
             "instance " + arrived.outcome,
             instance=identifiers.instance_id,
             version=arrived.version_id,
-            syntax=self._syntax_uid,
+            syntax=syntaxes.label(self._syntax_uid),
             bytes=size_bytes,
             calling_aet=self._origin.calling_aet,
             ms=round((time.monotonic() - self._started) * 1000, 1),
