@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from images import made_ct
 from pydicom import Dataset
 from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_dataset
@@ -25,38 +26,10 @@ Receive = Callable[..., str]
 ORIGIN = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.0.0.7")
 
 
-@pytest.fixture(scope="session")
-def made_ct() -> MakeCt:
-    """Make a CT image: `made_ct(number, rows=, columns=, PatientID=...)`.
-
-    number gives it its SOP Instance UID; other keywords replace attributes, None removes one.
-    """
-    return _make_ct
-
-
-def _make_ct(number: int = 1, *, rows: int = 4, columns: int = 4, **attributes: object) -> Dataset:
-    image = Dataset()
-    image.SOPClassUID = CTImageStorage
-    image.SOPInstanceUID = f"1.2.826.0.1.3680043.10.1.{number}"
-    image.Modality = "CT"
-    image.PatientName = "Made^Up"
-    image.PatientID = "MADE-1"
-    image.StudyInstanceUID = "1.2.826.0.1.3680043.10.2"
-    image.SeriesInstanceUID = "1.2.826.0.1.3680043.10.3"
-    image.InstanceNumber = number
-    image.SamplesPerPixel = 1
-    image.PhotometricInterpretation = "MONOCHROME2"
-    image.Rows, image.Columns = rows, columns
-    image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
-    image.PixelRepresentation = 0
-    slope = (index * 37 % 4096 for index in range(rows * columns))
-    image.add_new("PixelData", "OW", b"".join(value.to_bytes(2, "little") for value in slope))
-    for keyword, value in attributes.items():
-        if value is None:
-            delattr(image, keyword)
-        else:
-            setattr(image, keyword, value)
-    return image
+@pytest.fixture(scope="session", name="made_ct")
+def _made_ct() -> MakeCt:
+    """Make a CT image: `made_ct(number, rows=, columns=, PatientID=...)`, see images.py."""
+    return made_ct
 
 
 def encoded(dataset: Dataset, syntax_uid: str = syntaxes.EXPLICIT_LE.uid) -> bytes:

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archive import Archive, listening
-from dimse_support import data_set_of, make_ct, wait_until
+from dimse_support import data_set_of
 from gateway_process import GatewayProcess
+from images import make_ct
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from waiting import wait_until
 
 from gateway.config.models import Destination
 from gateway.dicom import part10

@@ -1,22 +1,20 @@
-"""What the tests of the DICOM network share: made images, an ingest of files, peers on sockets."""
+"""What the tests of the DICOM network share: an ingest of files, peers on sockets."""
 
 import hashlib
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import build_context
+from waiting import wait_until
 
 from gateway.config.models import Dicom
 from gateway.dicom import part10
@@ -30,45 +28,6 @@ EXPLICIT = str(ExplicitVRLittleEndian)
 IMPLICIT = str(ImplicitVRLittleEndian)
 J2K = "1.2.840.10008.1.2.4.90"
 JPEG_BASELINE = "1.2.840.10008.1.2.4.50"
-
-
-def wait_until(condition: Callable[[], Any], timeout_s: float = 10) -> None:
-    """Return as soon as the condition holds; fail after the time-out."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
-
-
-def make_ct(
-    path: Path,
-    *,
-    pixel_bytes: int = 8192,
-    syntax: str = EXPLICIT,
-    sop_class: str = CT,
-    sop_instance: str | None = None,
-) -> Path:
-    """A CT image with a recognizable pattern as pixels."""
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.file_meta.MediaStorageSOPClassUID = sop_class
-    dataset.SOPClassUID = sop_class
-    dataset.SOPInstanceUID = sop_instance or generate_uid()
-    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    dataset.PatientName, dataset.PatientID = "SECRET^NAME", "SECRET-ID"
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = generate_uid(), generate_uid()
-    dataset.Rows, dataset.Columns = 64, 64
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
-    dataset.PixelRepresentation, dataset.SamplesPerPixel = 0, 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.PixelData = (bytes(range(256)) * (pixel_bytes // 256 + 1))[:pixel_bytes]
-    dataset["PixelData"].VR = "OW"
-    if syntax in (J2K, JPEG_BASELINE):  # what is in the frame does not matter to the network
-        dataset.PixelData = encapsulate([bytes(pixel_bytes)])
-        dataset["PixelData"].VR = "OB"
-    dataset.save_as(path, enforce_file_format=True)
-    return path
 
 
 def data_set_of(path: Path) -> bytes:

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +32,7 @@ from codec_support import (
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
 from pydicom.filereader import read_file_meta_info
+from waiting import wait_until
 
 from gateway.codecs.processes import CodecPool
 from gateway.dicom.encoding import element_header
@@ -82,13 +82,6 @@ def slow_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that takes a codec process many seconds."""
     path = tmp_path_factory.mktemp("slow") / "slow.dcm"
     return write_native(path, noise((40, 1024, 1024), "u2"))
-
-
-def wait_until(condition: Callable[[], object], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def is_running(process_id: int) -> bool:
@@ -294,7 +287,7 @@ def _begin(pool: CodecPool, source: Path, target: Path) -> Future[TranscodeRepor
     """Start a transcoding in a thread; return when the process is writing."""
     executor = ThreadPoolExecutor(1)
     running = executor.submit(pool.transcode, source, target, J2K, VERIFY)
-    wait_until(lambda: running.done() or (target.exists() and target.stat().st_size > 0))
+    wait_until(lambda: running.done() or (target.exists() and target.stat().st_size > 0), 30)
     executor.shutdown(wait=False)
     return running
 
@@ -433,10 +426,10 @@ def test_processes_end_when_the_gateway_is_killed(busy, slow_image, tmp_path):
         text=True,
     ) as gateway:
         process_ids = [int(word) for word in gateway.stdout.readline().split()]
-        wait_until(target.exists)
+        wait_until(target.exists, 30)
         assert len(process_ids) == 2
         gateway.kill()
-    wait_until(lambda: not any(is_running(process_id) for process_id in process_ids))
+    wait_until(lambda: not any(is_running(process_id) for process_id in process_ids), 30)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from dimse_support import CT, EXPLICIT, IMPLICIT, storage_scp, wait_until
+from dimse_support import CT, EXPLICIT, IMPLICIT, storage_scp
 from pydicom import dcmread
 from pynetdicom import AE, evt
 from store_support import Instances
+from waiting import wait_until
 
 from gateway.codecs.processes import CodecPool
 from gateway.config.models import Codecs as CodecSettings

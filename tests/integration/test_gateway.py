@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from archive import Archive, listening
-from dimse_support import make_ct, wait_until
 from gateway_process import GatewayProcess
+from images import make_ct
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from waiting import wait_until
 
 from gateway.dimse.files import send_files
 

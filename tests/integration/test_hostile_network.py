@@ -17,16 +17,16 @@ from dimse_support import (
     associated,
     association_request,
     connect,
-    make_ct,
     read_pdu,
     read_to_end,
     receiving,
-    wait_until,
 )
+from images import make_ct
 from pydicom import dcmread
 from pynetdicom.dimse_messages import C_FIND_RQ
 from pynetdicom.dimse_primitives import C_FIND
 from structlog.testing import capture_logs
+from waiting import wait_until
 
 from gateway.dimse import crowd
 

@@ -14,15 +14,15 @@ from dimse_support import (
     association_request,
     connect,
     data_set_of,
-    make_ct,
     read_pdu,
     read_to_end,
     receiving,
-    wait_until,
 )
+from images import make_ct
 from pydicom import dcmread
 from pynetdicom.pdu import A_ASSOCIATE_AC
 from structlog.testing import capture_logs
+from waiting import wait_until
 
 from gateway.errors import (
     DuplicateRefused,

@@ -14,15 +14,15 @@ from dimse_support import (
     J2K,
     VERIFICATION,
     data_set_of,
-    make_ct,
     read_pdu,
     receiving,
     storage_scp,
-    wait_until,
 )
+from images import make_ct
 from pydicom.dataset import Dataset
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ
 from structlog.testing import capture_logs
+from waiting import wait_until
 
 from gateway.config.models import Destination
 from gateway.dimse.contexts import Context

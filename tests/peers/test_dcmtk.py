@@ -17,10 +17,10 @@ from dimse_support import (
     JPEG_BASELINE,
     VERIFICATION,
     data_set_of,
-    make_ct,
     receiving,
-    wait_until,
 )
+from images import make_ct
+from waiting import wait_until
 
 from gateway.config.models import Destination
 from gateway.dimse.contexts import Context, choose_syntax, propose

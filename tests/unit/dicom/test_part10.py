@@ -134,7 +134,7 @@ def test_identifiers_are_read_in_every_encoding(made_ct, data_set_bytes, syntax_
     image = made_ct()
     found = identifiers(data_set_bytes(image, syntax_uid), syntax_uid)
     assert found == Identifiers(
-        found.instance_id, "MADE-1", image.StudyInstanceUID, image.SeriesInstanceUID,
+        found.instance_id, "SECRET-ID", image.StudyInstanceUID, image.SeriesInstanceUID,
         image.SOPInstanceUID, CTImageStorage,
     )  # fmt: skip
 

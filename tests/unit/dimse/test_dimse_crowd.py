@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from dimse_support import wait_until
+from waiting import wait_until
 
 from gateway.dimse import crowd
 from gateway.dimse.policy import Accept, Reject

@@ -201,7 +201,7 @@ def test_keep_leaves_the_first_current_and_tells_scripts_of_the_second(store, re
     instance_id = receive(made_ct(PatientName="Other^Content"), duplicates="keep")
     assert states(store) == [VersionState.CURRENT, VersionState.KEPT]
     assert dcmread(store.files.path(current(store, instance_id).storage_key)).PatientName == (
-        "Made^Up"
+        "SECRET^NAME"
     )
     assert [event.version.state for event in events(store)] == ["current", "kept"]
 

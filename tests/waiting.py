@@ -1,0 +1,16 @@
+"""Waiting for what others do: for the event, never for a fixed time."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+def wait_until(condition: Callable[[], Found], timeout_s: float = 10) -> Found:
+    """Return what the condition answers as soon as that is true; fail after the time-out."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"it did not happen in time: still {found!r}"
+        time.sleep(0.005)
+    return found
