@@ -12,25 +12,29 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 START_TIMEOUT_S = 60.0
+GATEWAY = [sys.executable, "-m", "gateway"]
+# Nothing that the developer has set for a gateway of his own; long lines, for those who read them.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")} | {
+    "NO_COLOR": "1",
+    "COLUMNS": "200",
+}
 
 
 class GatewayProcess:
     """`gateway run` over one folder: its configuration, data, scripts and log are in there.
 
-    toml: what the configuration says beyond ports, folders and log. The ports stay the same over
-    restarts.
+    toml: what the configuration says beyond ports and host; log and folders are where they are by
+    default. fixed_ports: chosen here, and the same over restarts, or by the gateway at its start.
     """
 
-    def __init__(self, folder: Path, toml: str = "") -> None:
+    def __init__(self, folder: Path, toml: str = "", *, fixed_ports: bool = True) -> None:
         self.folder = folder
-        self.port, self.http_port = free_port(), free_port()
         self.log = folder / "gateway.log"
-        self.configuration = folder / "gateway.toml"
+        self._ports = (free_port(), free_port()) if fixed_ports else (0, 0)
         (folder / "scripts").mkdir(parents=True, exist_ok=True)
-        self.configuration.write_text(
-            f"dicom.port = {self.port}\ndicom.host = '127.0.0.1'\nhttp.port = {self.http_port}\n"
-            "log.format = 'json'\nscripts.folder = 'scripts'\n"
-            f"store.folder = 'data'\nstore.minimum_free_mb = 0\n{toml}"
+        (folder / "gateway.toml").write_text(
+            "dicom.port = {}\nhttp.port = {}\n".format(*self._ports)
+            + f"dicom.host = '127.0.0.1'\nstore.minimum_free_mb = 0\n{toml}"
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -39,13 +43,29 @@ class GatewayProcess:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._process is not None and self._process.poll() is None:
+        if self.is_running:
             self.terminate()
 
     @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def port(self) -> int:
+        return self._ports[0] or self._told("dicom_port")
+
+    @property
+    def http_port(self) -> int:
+        return self._ports[1] or self._told("http_port")
+
+    def _told(self, name: str) -> int:
+        """The port that it chose itself; 0 when it has not told yet."""
+        return next((int(str(line[name])) for line in self.events("gateway started")), 0)
 
     def script(self, name: str, lua: str) -> Path:
         """Drop a script, as an editor that replaces files does."""
@@ -59,12 +79,12 @@ class GatewayProcess:
         """Return when it takes images."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "run", "--config", str(self.configuration)],
-                stderr=log,
-            )
+                [*GATEWAY, "run", "--config", "gateway.toml"],
+                cwd=self.folder, env=ENVIRONMENT, stderr=log,
+            )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_ready():
-            assert self._process.poll() is None, f"it ended:\n{self.log.read_text()[-4000:]}"
+            assert self.is_running, f"it ended:\n{self.log.read_text()[-4000:]}"
             assert time.monotonic() < deadline, f"not ready:\n{self.log.read_text()[-4000:]}"
             time.sleep(0.02)
 
@@ -87,18 +107,18 @@ class GatewayProcess:
         except (URLError, OSError):
             return False
 
-    def command(self, *arguments: str, check: bool = True) -> str:
-        """Run another `gateway` command on the same configuration; answers its standard output."""
-        done = subprocess.run(
-            [sys.executable, "-m", "gateway", *arguments, "--config", str(self.configuration)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env=os.environ | {"NO_COLOR": "1", "COLUMNS": "200"},
-        )
-        if check:
-            assert done.returncode == 0, done.stdout + done.stderr
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run another `gateway` command on the same configuration, whatever comes of it."""
+        return subprocess.run(
+            [*GATEWAY, *arguments],
+            cwd=self.folder, env=ENVIRONMENT | {"GATEWAY_CONFIG": "gateway.toml"},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def command(self, *arguments: str) -> str:
+        """Run a command that must succeed; answers its standard output."""
+        done = self.attempt(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def events(self, name: str) -> list[dict[str, object]]:

@@ -5,13 +5,20 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from archive import Archive, listening
+from archive import EVERYTHING, Archive, listening
 from gateway_process import GatewayProcess
 from images import make_ct
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
 from waiting import wait_until
 
 from gateway.dimse.files import send_files
@@ -26,17 +33,32 @@ end
 QUICK_RETRIES = "retry.first_delay_s = 0.2\nretry.maximum_delay_s = 0.5\nretry.jitter = 0\n"
 
 
-def send(gateway: GatewayProcess, folder: Path, images: int = 1) -> list[Path]:
+@contextmanager
+def routed(
+    folder: Path, lua: str = FORWARD % "archive", syntaxes: Sequence[str] = EVERYTHING
+) -> Iterator[tuple[GatewayProcess, Archive]]:
+    """A gateway whose route.lua has been loaded, and its destination `archive`, which is up."""
+    archive = Archive(syntaxes)
+    with listening(archive), GatewayProcess(folder, archive.destination("archive")) as gateway:
+        gateway.script("route.lua", lua)
+        wait_until(lambda: gateway.events("script loaded"))
+        yield gateway, archive
+
+
+def send(gateway: GatewayProcess, folder: Path, images: int = 1) -> None:
     """Send so many new images; every one must be acknowledged."""
     folder.mkdir(exist_ok=True)
     offset = len(list(folder.iterdir()))
-    paths = [make_ct(folder / f"{offset + number}.dcm") for number in range(images)]
+    send_made(gateway, *(make_ct(folder / f"{offset + n}.dcm") for n in range(images)))
+
+
+def send_made(gateway: GatewayProcess, *paths: Path) -> None:
+    """Send these files; every one must be acknowledged."""
     sent = send_files(
         paths, "127.0.0.1", gateway.port, called_aet="GATEWAY", calling_aet="CT",
         on_result=lambda path, error: None,
     )  # fmt: skip
-    assert sent == images
-    return paths
+    assert sent == len(paths)
 
 
 def lanes(gateway: GatewayProcess) -> dict[str, dict[str, object]]:
@@ -65,30 +87,19 @@ class TestScripts:
     def test_a_typo_is_reported_with_file_and_line_and_the_last_good_version_goes_on(
         self, tmp_path: Path
     ):
-        archive = Archive()
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            gateway.script("route.lua", FORWARD % "archive")
-            wait_until(lambda: gateway.events("script loaded"))
+        with routed(tmp_path) as (gateway, archive):
             gateway.script("route.lua", "function OnStoredInstance(instanceId)\n  Forward(\nend\n")
-            wait_until(lambda: lanes(gateway)["route.lua"]["fault"])
-            assert "route.lua:3:" in str(lanes(gateway)["route.lua"]["fault"])
+            fault = wait_until(lambda: lanes(gateway)["route.lua"]["fault"])
+            assert "route.lua:3:" in str(fault)
             send(gateway, tmp_path / "images", 2)
             archive.wait_for(2)
             assert lanes(gateway)["route.lua"]["events_handled"] == 2
 
     def test_a_removed_script_is_not_called_any_more(self, tmp_path: Path):
-        archive = Archive()
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            path = gateway.script("route.lua", FORWARD % "archive")
+        with routed(tmp_path) as (gateway, archive):
             gateway.script("other.lua", "function OnStoredInstance() end")
             wait_until(lambda: len(gateway.events("script loaded")) == 2)
-            path.unlink()
+            (tmp_path / "scripts" / "route.lua").unlink()
             wait_until(lambda: not lanes(gateway)["route.lua"]["active"])
             send(gateway, tmp_path / "images")
             wait_until(lambda: lanes(gateway)["other.lua"]["events_handled"] == 1)
@@ -104,16 +115,11 @@ class TestScripts:
             "exits.lua": ("os.exit(1)", "script-error"),
             "raises.lua": ("error('no')", "script-error"),
         }  # fmt: skip
-        archive = Archive()
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
+        with routed(tmp_path) as (gateway, archive):
             for name, (body, _) in bad.items():
                 gateway.script(
                     name, f"-- gateway: timeout=2\nfunction OnStoredInstance()\n  {body}\nend\n"
                 )
-            gateway.script("good.lua", FORWARD % "archive")
             wait_until(lambda: len(gateway.events("script loaded")) == 7)
             send(gateway, tmp_path / "images", 5)
             archive.wait_for(5)  # long before the bad ones have come to their limits
@@ -121,19 +127,13 @@ class TestScripts:
             kinds = {str(e["lane"]): e["error_kind"] for e in queue(gateway)}
             assert kinds == {name: kind for name, (_, kind) in bad.items()}
             assert gateway.is_ready()
-            assert lanes(gateway)["good.lua"]["events_handled"] == 5
+            assert lanes(gateway)["route.lua"]["events_handled"] == 5
 
     def test_a_parked_event_is_replayed_with_the_mended_script(self, tmp_path: Path):
-        archive = Archive()
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            gateway.script("route.lua", FORWARD % "archvie")
-            wait_until(lambda: gateway.events("script loaded"))
+        with routed(tmp_path, FORWARD % "archvie") as (gateway, archive):
             send(gateway, tmp_path / "images", 2)
-            wait_until(lambda: len(queue(gateway)) == 2)
-            assert all("archvie" in str(event["error"]) for event in queue(gateway))
+            parked = wait_until(lambda: len(found := queue(gateway)) == 2 and found)
+            assert all("archvie" in str(event["error"]) for event in parked)
             gateway.script("route.lua", FORWARD % "archive")
             wait_until(lambda: len(gateway.events("script loaded")) == 2)
             gateway.command("queue", "retry", "--all")
@@ -175,72 +175,41 @@ class TestDestinations:
                 archive.wait_for(3)
 
     def test_one_that_takes_only_uncompressed_images_gets_them_uncompressed(self, tmp_path: Path):
-        archive = Archive([ImplicitVRLittleEndian])
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            gateway.script(
-                "route.lua",
-                "function OnStoredInstance(id)"
-                " Forward(Transcode(id, 'JPEG2000Lossless'), 'archive') end",
-            )
-            wait_until(lambda: gateway.events("script loaded"))
+        lua = (
+            "function OnStoredInstance(id)"
+            " Forward(Transcode(id, 'JPEG2000Lossless'), 'archive') end"
+        )
+        with routed(tmp_path, lua, [ImplicitVRLittleEndian]) as (gateway, archive):
             send(gateway, tmp_path / "images", 3)
             archive.wait_for(3)
 
     def test_one_that_takes_no_syntax_we_can_make_is_told_in_the_queue(self, tmp_path: Path):
-        archive = Archive(["1.2.840.10008.1.2.4.100"])
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            gateway.script("route.lua", FORWARD % "archive")
-            wait_until(lambda: gateway.events("script loaded"))
+        with routed(tmp_path, syntaxes=["1.2.840.10008.1.2.4.100"]) as (gateway, _archive):
             send(gateway, tmp_path / "images")
-            wait_until(lambda: queue(gateway) and queue(gateway)[0]["state"] == "parked")
-            assert queue(gateway)[0]["error_kind"] == "no-acceptable-syntax"
+            (parked,) = wait_until(lambda: [t for t in queue(gateway) if t["state"] == "parked"])
+            assert parked["error_kind"] == "no-acceptable-syntax"
 
 
 class TestDamagedImages:
     def test_an_image_that_no_codec_can_read_is_parked_and_the_next_one_goes_on(
         self, tmp_path: Path
     ):
-        archive = Archive()
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            gateway.script(
-                "route.lua",
-                "function OnStoredInstance(id) Forward(Transcode(id, 'j2k'), 'archive') end",
-            )
-            wait_until(lambda: gateway.events("script loaded"))
-            folder = tmp_path / "damaged"
-            folder.mkdir()
-            damaged = make_ct(folder / "0.dcm", syntax="1.2.840.10008.1.2.4.50")
-            send_files([damaged], "127.0.0.1", gateway.port, called_aet="GATEWAY",
-                       calling_aet="CT", on_result=lambda path, error: None)  # fmt: skip
+        lua = "function OnStoredInstance(id) Forward(Transcode(id, 'j2k'), 'archive') end"
+        with routed(tmp_path, lua) as (gateway, archive):
+            send_made(gateway, make_ct(tmp_path / "damaged.dcm", syntax=JPEGBaseline8Bit))
             send(gateway, tmp_path / "images", 2)
             archive.wait_for(2)
-            wait_until(lambda: "parked" in [task["state"] for task in queue(gateway)])
+            (parked,) = wait_until(lambda: [t for t in queue(gateway) if t["state"] == "parked"])
+            assert parked["error"]
             states = {task["action"]: task["state"] for task in queue(gateway)}
             assert states == {"transcode": "parked", "forward": "blocked"}
-            (parked,) = (task for task in queue(gateway) if task["state"] == "parked")
-            assert parked["error"]
 
 
 class TestStopping:
     def test_sigterm_ends_it_with_success_and_nothing_is_lost_of_what_was_in_work(
         self, tmp_path: Path
     ):
-        archive = Archive()
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            gateway.script("route.lua", FORWARD % "archive")
-            wait_until(lambda: gateway.events("script loaded"))
+        with routed(tmp_path) as (gateway, archive):
             send(gateway, tmp_path / "images", 30)
             assert gateway.terminate() == 0
             gateway.start()
@@ -248,18 +217,12 @@ class TestStopping:
 
     def test_a_second_gateway_on_the_same_folder_is_refused(self, tmp_path: Path):
         with GatewayProcess(tmp_path) as gateway:
-            second = gateway.command("run", check=False)
-            assert second == ""
+            second = gateway.attempt("run")
+            assert second.stdout == ""
             assert gateway.is_ready()
 
     def test_a_file_without_a_row_is_an_arrival_again(self, tmp_path: Path):
-        archive = Archive()
-        with (
-            listening(archive),
-            GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
-        ):
-            gateway.script("route.lua", FORWARD % "archive")
-            wait_until(lambda: gateway.events("script loaded"))
+        with routed(tmp_path) as (gateway, archive):
             send(gateway, tmp_path / "images", 3)
             archive.wait_for(3)
             gateway.terminate()
@@ -304,14 +267,10 @@ class TestDcmtk:
 
 
 def test_the_same_image_again_makes_no_second_event(tmp_path: Path):
-    archive = Archive([ExplicitVRLittleEndian])
-    with listening(archive), GatewayProcess(tmp_path, archive.destination("archive")) as gateway:
-        gateway.script("route.lua", FORWARD % "archive")
-        wait_until(lambda: gateway.events("script loaded"))
+    with routed(tmp_path, syntaxes=[ExplicitVRLittleEndian]) as (gateway, archive):
         image = make_ct(tmp_path / "image.dcm", sop_class=str(CTImageStorage))
         for _ in range(3):
-            send_files([image], "127.0.0.1", gateway.port, called_aet="GATEWAY",
-                       calling_aet="CT", on_result=lambda path, error: None)  # fmt: skip
+            send_made(gateway, image)
         archive.wait_for(1)
         wait_until(lambda: lanes(gateway)["route.lua"]["events_handled"] == 1)
         assert [len(gateway.events(f"instance {kind}")) for kind in ("stored", "identical")] == [
