@@ -42,6 +42,16 @@ def send(association, path):
     return association.send_c_store(dcmread(path)).Status
 
 
+def send_and_hold(running, association, path):
+    """Send from a thread, while keeping waits: the thread, and where its status will be."""
+    running.ingest.hold = threading.Event()
+    statuses = []
+    sender = threading.Thread(target=lambda: statuses.append(send(association, path)))
+    sender.start()
+    assert running.ingest.holding.wait(10)
+    return sender, statuses
+
+
 def accepted(association):
     return {(cx.abstract_syntax, cx.transfer_syntax[0]) for cx in association.accepted_contexts}
 
@@ -113,11 +123,7 @@ def test_a_failure_to_keep_is_told_by_its_status_and_leaves_the_association_usab
 def test_success_is_answered_only_after_the_instance_is_kept(tmp_path):
     path = make_ct(tmp_path / "a.dcm")
     with receiving(tmp_path / "in") as running, associated(running.port) as association:
-        running.ingest.hold = threading.Event()
-        statuses = []
-        sender = threading.Thread(target=lambda: statuses.append(send(association, path)))
-        sender.start()
-        assert running.ingest.holding.wait(10)
+        sender, statuses = send_and_hold(running, association, path)
         assert statuses == []
         running.ingest.hold.set()
         sender.join(10)
@@ -273,11 +279,7 @@ def test_a_silent_association_is_aborted(tmp_path):
 def test_stopping_lets_a_running_store_finish_and_then_aborts(tmp_path):
     path = make_ct(tmp_path / "a.dcm")
     with receiving(tmp_path / "in") as running, associated(running.port) as association:
-        running.ingest.hold = threading.Event()
-        statuses = []
-        sender = threading.Thread(target=lambda: statuses.append(send(association, path)))
-        sender.start()
-        assert running.ingest.holding.wait(10)
+        sender, statuses = send_and_hold(running, association, path)
         stopper = threading.Thread(target=running.receiver.stop, args=(10,))
         stopper.start()
         running.ingest.hold.set()

@@ -8,7 +8,7 @@ from scripting_support import INSTANCE_ID, make_event
 from structlog.testing import capture_logs
 
 from gateway.errors import NotFound
-from gateway.model import Action
+from gateway.model import Action, ParkedEvent
 
 FORWARD = "function OnStoredInstance(id) Forward(id, 'archive') end"
 
@@ -183,28 +183,26 @@ def release(site) -> None:
     (site.folder.parent / "fifo").open("w").close()
 
 
-def test_tags_that_cannot_be_read_park_the_event(site):
-    site.write("route.lua", FORWARD)
-    site.start()
+def parked_without_tags(site, problem: Exception) -> ParkedEvent:
+    """What becomes of an event whose tags cannot be read because of `problem`."""
 
     def fail(version):
-        raise NotFound("no such instance")
+        raise problem
 
+    site.write("route.lua", FORWARD)
+    site.start()
     site.tags.of = fail
-    parked = site.queue.until_parked("route.lua", site.queue.add(make_event()))
+    return site.queue.until_parked("route.lua", site.queue.add(make_event()))
+
+
+def test_tags_that_cannot_be_read_park_the_event(site):
+    parked = parked_without_tags(site, NotFound("no such instance"))
 
     assert (parked.error_kind, parked.error) == ("not-found", "no such instance")
 
 
 def test_a_fault_of_our_own_parks_the_event_without_telling_values(site):
-    site.write("route.lua", FORWARD)
-    site.start()
-
-    def fail(version):
-        raise KeyError("Doe^Jane")
-
-    site.tags.of = fail
-    parked = site.queue.until_parked("route.lua", site.queue.add(make_event()))
+    parked = parked_without_tags(site, KeyError("Doe^Jane"))
 
     assert parked.error == "internal error KeyError, see the log"
 

@@ -19,6 +19,7 @@ from dimse_support import (
     data_set_of,
     receiving,
 )
+from gateway_process import free_port
 from images import make_ct
 from waiting import wait_until
 
@@ -54,8 +55,7 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
 def storescp(folder: Path, *options: str) -> Iterator[int]:
     """DCMTK's receiver, storing bit by bit what it gets; answers its port."""
     folder.mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         ["storescp", "-od", str(folder), "+B", *options, str(port)],
         env=ENVIRONMENT,
