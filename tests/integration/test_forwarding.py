@@ -1,6 +1,5 @@
 """Forwarding to real storage SCPs: what arrives, what waits, and who is kept from whom."""
 
-import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 from dimse_support import CT, EXPLICIT, IMPLICIT, storage_scp
+from gateway_process import free_port
 from pydicom import dcmread
 from pynetdicom import AE, evt
 from store_support import Instances
@@ -29,14 +29,6 @@ from gateway.store.opened import Store
 
 QUICK = RetryPolicy(attempts=3, first_delay_s=0.1, factor=1, maximum_delay_s=0.1, jitter=0)
 ANSWER_S = 20.0
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -134,12 +126,10 @@ def test_an_association_is_used_again_for_what_comes_later(store, forwarding, pl
         server.shutdown()
 
 
-def test_a_destination_that_is_down_keeps_its_instances_and_nobody_else_s(
-    store, forwarding, plan, free_port
-):
+def test_a_destination_that_is_down_keeps_its_instances_and_nobody_else_s(store, forwarding, plan):
     plan(5, "down", "up")
     with storage_scp() as (port, received):
-        forwarding("down", free_port)
+        forwarding("down", free_port())
         forwarding("up", port)
         until(store, "up", "done")
         assert len(received) == 5
@@ -147,17 +137,16 @@ def test_a_destination_that_is_down_keeps_its_instances_and_nobody_else_s(
         assert {row.attempts for row in rows(store, "down")} == {0}
 
 
-def test_what_waited_is_delivered_when_the_destination_is_up_again(
-    store, forwarding, plan, free_port
-):
+def test_what_waited_is_delivered_when_the_destination_is_up_again(store, forwarding, plan):
     plan(5, "archive")
-    forwarding("archive", free_port)
+    port = free_port()
+    forwarding("archive", port)
     wait_until(lambda: rows(store, "archive")[0].error_kind == "remote-unreachable")
     stored = []
     entity = AE("ARCHIVE")
     entity.add_supported_context(CT, [EXPLICIT])
     handlers = [(evt.EVT_C_STORE, lambda event: stored.append(event) or 0x0000)]
-    server = entity.start_server(("127.0.0.1", free_port), block=False, evt_handlers=handlers)
+    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
     try:
         until(store, "archive", "done")
         assert len(stored) == 5
