@@ -19,16 +19,16 @@ from gateway.dimse.receiver import Receiver
 from gateway.errors import DataFolderInUse
 from gateway.logs import logger
 from gateway.metrics import Metrics
-from gateway.model import Version
+from gateway.model import Action, Version
 from gateway.rest.health import Check, health_routes
 from gateway.rest.server import HttpServer
 from gateway.routing.events import LaneEvents
 from gateway.routing.forwarding import ForwardWorker, Preparation
-from gateway.routing.housekeeping import Housekeeping
+from gateway.routing.housekeeping import REST_S, Housekeeping
 from gateway.routing.link import Link
 from gateway.routing.loop import Loop
 from gateway.routing.retry import RetryPolicy
-from gateway.routing.signal import Signal
+from gateway.routing.signal import Signal, WorkSignals
 from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.scripting.host import ScriptHost
 from gateway.store.files import FileStorage
@@ -80,17 +80,17 @@ class Gateway:
     def _start(self, running: ExitStack) -> None:
         settings = self._settings
         running.enter_context(_only_one_process(settings.store.folder))
-        store = open_store(settings.store.folder)
+        stored, work = Signal(), WorkSignals()
+        store = open_store(settings.store.folder, work.notify)
         running.callback(store.close)
         Recovery(store.engine, store.committer, store.files, settings.store.duplicates).run()
         store.tasks.reset_running()
 
-        stored, work = Signal(), Signal()
         self._start_workers(store, work, running)
         settings.scripts.folder.mkdir(parents=True, exist_ok=True)
         scripts = ScriptHost(
             settings.scripts,
-            queue=LaneEvents(store.outbox, stored, work, self._destinations),
+            queue=LaneEvents(store.outbox, stored, self._destinations),
             tags=FileTags(store.files),
             destinations=self._destinations,
             metrics=self.metrics,
@@ -126,7 +126,7 @@ class Gateway:
             on_stored=stored.notify,
         )
 
-    def _start_workers(self, store: Store, work: Signal, running: ExitStack) -> None:
+    def _start_workers(self, store: Store, work: WorkSignals, running: ExitStack) -> None:
         settings = self._settings.codecs
         processes = settings.processes or os.cpu_count() or 1
         codecs = CodecPool(
@@ -148,25 +148,25 @@ class Gateway:
         for loop in loops:
             loop.start()
 
-    def _housekeeping_loop(self, store: Store, work: Signal) -> Loop:
+    def _housekeeping_loop(self, store: Store, work: WorkSignals) -> Loop:
         worker = Housekeeping(store.tasks, store.reclaimer)
-        return Loop("housekeeping", worker, work, self.metrics)
+        return Loop("housekeeping", worker, work.of(Action.DELETE), self.metrics, rest_s=REST_S)
 
     def _transcode_loops(
-        self, store: Store, transcoding: Transcoding, work: Signal, processes: int
+        self, store: Store, transcoding: Transcoding, work: WorkSignals, processes: int
     ) -> list[Loop]:
         return [
             Loop(
                 f"transcode-{number}",
-                TranscodeWorker(store.tasks, transcoding, work, self.metrics),
-                work,
+                TranscodeWorker(store.tasks, transcoding, self.metrics),
+                work.of(Action.TRANSCODE),
                 self.metrics,
             )
             for number in range(processes)
         ]
 
     def _forward_loops(
-        self, store: Store, prepare: Callable[[Destination], Preparation], work: Signal
+        self, store: Store, prepare: Callable[[Destination], Preparation], work: WorkSignals
     ) -> list[Loop]:
         return [
             self._forward_loop(f"forward-{name}-{number}", name, store, prepare(destination), work)
@@ -175,7 +175,7 @@ class Gateway:
         ]
 
     def _forward_loop(
-        self, thread: str, name: str, store: Store, preparation: Preparation, work: Signal
+        self, thread: str, name: str, store: Store, preparation: Preparation, work: WorkSignals
     ) -> Loop:
         worker = ForwardWorker(
             name,
@@ -183,10 +183,9 @@ class Gateway:
             store.tasks,
             preparation,
             RetryPolicy.of(self._settings.retry),
-            work,
             self.metrics,
         )
-        return Loop(thread, worker, work, self.metrics)
+        return Loop(thread, worker, work.of(Action.FORWARD, name), self.metrics)
 
     def _start_http(self, store: Store, running: ExitStack) -> None:
         checks: dict[str, Check] = {

@@ -17,7 +17,7 @@ from pydicom.uid import CTImageStorage
 
 from gateway.dicom import syntaxes
 from gateway.metrics import Metrics
-from gateway.model import Origin, OriginKind
+from gateway.model import Action, Origin, OriginKind
 from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store, open_store
 
@@ -49,10 +49,16 @@ def data_set_bytes() -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def waiting_now() -> list[tuple[Action, str]]:
+    """What the store has told of: the kinds of tasks that began to wait."""
+    return []
+
+
+@pytest.fixture
+def store(tmp_path: Path, waiting_now: list[tuple[Action, str]]) -> Iterator[Store]:
     """An open store in a folder of its own; its thread is gone afterwards."""
     before = set(threading.enumerate())
-    opened = open_store(tmp_path / "data")
+    opened = open_store(tmp_path / "data", lambda *kind: waiting_now.append(kind))
     yield opened
     opened.close()
     assert not {t.name for t in set(threading.enumerate()) - before if t.name == "committer"}

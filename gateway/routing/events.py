@@ -16,12 +16,10 @@ class LaneEvents:
         self,
         outbox: Outbox,
         stored: Signal,
-        planned: Signal,
         destinations: Callable[[], Collection[str]],
     ) -> None:
         self._outbox = outbox
         self._stored = stored
-        self._planned = planned
         self._destinations = destinations
         # Of each thread: what one worker of a lane has seen, another may have slept over.
         self._looked = threading.local()
@@ -55,8 +53,6 @@ class LaneEvents:
             event.event_id,
             lambda find_current: plan_tasks(steps, event, find_current, destinations),
         )
-        if steps:
-            self._planned.notify()
 
     def park(self, parked: ParkedEvent) -> None:
         """See the port."""

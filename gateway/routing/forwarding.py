@@ -21,7 +21,6 @@ from gateway.routing.breaker import Breaker
 from gateway.routing.claims import Claims
 from gateway.routing.link import Link
 from gateway.routing.retry import RetryPolicy
-from gateway.routing.signal import Signal
 from gateway.routing.transcoding import Transcoding
 from gateway.store.files import FileStorage, StagedFile
 from gateway.store.tasks import Tasks
@@ -40,7 +39,6 @@ class ForwardWorker:
         tasks: Tasks,
         preparation: "Preparation",
         retry: RetryPolicy,
-        freed: Signal,
         metrics: Metrics,
     ) -> None:
         self._name = name
@@ -50,7 +48,6 @@ class ForwardWorker:
         self._preparation = preparation
         self._retry = retry
         self._breaker = Breaker(retry)
-        self._freed = freed
         self._metrics = metrics
 
     def work(self, stopping: Callable[[], bool]) -> bool:
@@ -64,7 +61,6 @@ class ForwardWorker:
         for calling_aet, group in groupby(sorted(claimed, key=_calling_aet), key=_calling_aet):
             self._send_group(calling_aet, list(group), stopping)
         self._claims.answered()
-        self._freed.notify()
         return True
 
     def close(self) -> None:

@@ -37,11 +37,15 @@ class Loop:
         work: Work,
         signal: Signal,
         metrics: Metrics,
+        *,
+        rest_s: float = 0,
     ) -> None:
+        """rest_s: how long to let work gather after a round; for work that nobody waits for."""
         self.name = name
         self._work = work
         self._signal = signal
         self._metrics = metrics
+        self._rest_s = rest_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -69,6 +73,8 @@ class Loop:
                 self._metrics.errors.labels(kind="internal").inc()
                 self._stopping.wait(_AFTER_A_FAULT_S)
                 continue
-            if not found_work and not self._stopping.is_set():
+            if found_work:
+                self._stopping.wait(self._rest_s)
+            elif not self._stopping.is_set():
                 self._signal.wait(seen, POLL_S)
         self._work.close()

@@ -2,6 +2,8 @@
 
 import threading
 
+from gateway.model import Action
+
 
 class Signal:
     """Wakes every waiter that has not seen the latest notify()."""
@@ -25,3 +27,20 @@ class Signal:
         """Return when something was notified after `seen`, or after the time-out."""
         with self._condition:
             self._condition.wait_for(lambda: self._count != seen, timeout_s)
+
+
+class WorkSignals:
+    """One signal for each kind of work: nobody wakes for the work of others."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._signals: dict[tuple[Action, str], Signal] = {}
+
+    def of(self, action: Action, destination: str = "") -> Signal:
+        """What those wait for who carry out such tasks."""
+        with self._lock:
+            return self._signals.setdefault((action, destination), Signal())
+
+    def notify(self, action: Action, destination: str) -> None:
+        """Such a task waits now."""
+        self.of(action, destination).notify()

@@ -10,7 +10,6 @@ from gateway.metrics import Metrics
 from gateway.model import Action, Task, TranscodeOptions, TranscodeReport, Version
 from gateway.ports import Codecs
 from gateway.routing.claims import Claims
-from gateway.routing.signal import Signal
 from gateway.store.files import DERIVED, FileStorage, StagedFile
 from gateway.store.instances import NewVersion
 from gateway.store.tasks import Tasks
@@ -61,13 +60,10 @@ class Transcoding:
 class TranscodeWorker:
     """Carries out one TRANSCODE task after the other, in one thread."""
 
-    def __init__(
-        self, tasks: Tasks, transcoding: Transcoding, freed: Signal, metrics: Metrics
-    ) -> None:
+    def __init__(self, tasks: Tasks, transcoding: Transcoding, metrics: Metrics) -> None:
         self._tasks = tasks
         self._claims = Claims(tasks, Action.TRANSCODE)
         self._transcoding = transcoding
-        self._freed = freed
         self._metrics = metrics
 
     def work(self, stopping: Callable[[], bool]) -> bool:
@@ -76,8 +72,6 @@ class TranscodeWorker:
         for task in claimed:
             self._carry_out(task, stopping)
         self._claims.answered()
-        if claimed:
-            self._freed.notify()
         return bool(claimed)
 
     def close(self) -> None:

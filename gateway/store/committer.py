@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.errors import StorageFull, StoreError
 from gateway.logs import logger
-from gateway.store.database import writing
+from gateway.store.database import writer
 from gateway.store.files import FileStorage, StagedFile
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Committer:
     MAXIMUM_BATCH = 256
 
     def __init__(self, engine: Engine, storage: FileStorage) -> None:
-        self._engine = engine
+        self._writer = writer(engine)
         self._storage = storage
         self._queue: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._gate = threading.Lock()  # nothing may be queued behind the end
@@ -133,7 +133,7 @@ class Committer:
         write.future.set_result(result)
 
     def _transaction(self, batch: list[_Write[Any]]) -> list[Any]:
-        with writing(self._engine) as connection:
+        with self._writer.begin() as connection:
             return [write.apply(connection) for write in batch]
 
     def _fail(self, write: _Write[Any], exc: Exception) -> None:

@@ -1,6 +1,5 @@
 """The index database: connections that are safe to acknowledge on, and its migrations."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ BUSY_TIMEOUT_MS = 10_000
 def open_database(path: Path) -> Engine:
     """An engine for the SQLite file at `path`, made if it does not exist, migrated to the newest.
 
-    A commit on it survives a power cut (WAL with synchronous=FULL). Write through `writing()`;
+    A commit on it survives a power cut (WAL with synchronous=FULL). Write through `writer()`;
     `Engine.connect()` reads a snapshot and waits for nobody.
     """
     url = URL.create("sqlite", database=str(path))  # a path may hold what means something in a URL
@@ -31,14 +30,17 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to the newest revision."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with writing(engine) as connection:
+    with writer(engine).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def writing(engine: Engine) -> AbstractContextManager[Connection]:
-    """A transaction that holds the write lock from its start; committed at the block's end."""
-    return engine.execution_options(gateway_writes=True).begin()
+def writer(engine: Engine) -> Engine:
+    """The same database, with transactions that hold the write lock from their start.
+
+    Keep it: making one costs as much as a transaction.
+    """
+    return engine.execution_options(gateway_writes=True)
 
 
 def _prepare(dbapi_connection: Any, _record: Any) -> None:

@@ -37,6 +37,16 @@ _FIND_CLASS = select(_instance.c.sop_class_uid).where(
 _ADD_INSTANCE = insert(_instance)
 _ADD_VERSION = insert(_version).returning(_version.c.version_id)
 _ADD_EVENT = insert(_event)
+_FIND_ROOT = select(_version.c.root_version_id).where(_version.c.version_id == bindparam("of"))
+_DELETE_ALL_OF = (
+    update(_version)
+    .where(
+        (_version.c.version_id == bindparam("root"))
+        | (_version.c.root_version_id == bindparam("root")),
+        _is_live,
+    )
+    .values(state=VersionState.DELETED)
+)
 
 
 class Outcome(StrEnum):
@@ -150,18 +160,8 @@ def mark_deleted(connection: Connection, version_id: int) -> int:
 
     Their files go when no event and no task needs them any more.
     """
-    root = connection.scalar(
-        select(_version.c.root_version_id).where(_version.c.version_id == version_id)
-    )
-    root = root or version_id
-    return connection.execute(
-        update(_version)
-        .where(
-            (_version.c.version_id == root) | (_version.c.root_version_id == root),
-            _is_live,
-        )
-        .values(state=VersionState.DELETED)
-    ).rowcount
+    root = connection.scalar(_FIND_ROOT, {"of": version_id}) or version_id
+    return connection.execute(_DELETE_ALL_OF, {"root": root}).rowcount
 
 
 def find_version(connection: Connection, version_id: int) -> Version | None:

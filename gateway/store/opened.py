@@ -5,12 +5,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from gateway.model import Action
 from gateway.store.committer import Committer
 from gateway.store.database import open_database
 from gateway.store.files import FileStorage
 from gateway.store.outbox import Outbox
 from gateway.store.reclaim import Reclaimer
-from gateway.store.tasks import Tasks
+from gateway.store.tasks import OnWaiting, Tasks
 
 INDEX_NAME = "index.sqlite"
 
@@ -32,8 +33,15 @@ class Store:
         self.engine.dispose()
 
 
-def open_store(folder: Path) -> Store:
-    """Open the store in `folder`, made if it is not there. Raises OSError."""
+def _nobody_waits(action: Action, destination: str) -> None:
+    """Where no worker runs, nobody is to be told."""
+
+
+def open_store(folder: Path, on_waiting: OnWaiting = _nobody_waits) -> Store:
+    """Open the store in `folder`, made if it is not there. Raises OSError.
+
+    on_waiting: called for each kind of task, (action, destination), that waits from now on.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     engine = open_database(folder / INDEX_NAME)
     files = FileStorage(folder)
@@ -42,7 +50,7 @@ def open_store(folder: Path) -> Store:
         engine,
         files,
         committer,
-        Outbox(engine, committer),
-        Tasks(engine, committer),
+        Outbox(engine, committer, on_waiting),
+        Tasks(engine, committer, on_waiting),
         Reclaimer(engine, committer, files),
     )

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Connection,
     Engine,
     Row,
-    Select,
     bindparam,
     delete,
     exists,
@@ -28,7 +27,7 @@ from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Ve
 from gateway.store import schema
 from gateway.store.committer import Committer
 from gateway.store.instances import as_origin, as_version, find_current, select_versions
-from gateway.store.tasks import add_plan
+from gateway.store.tasks import Kind, OnWaiting, add_plan
 from gateway.store.times import as_datetime
 
 log = logger("store")
@@ -41,7 +40,31 @@ _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
 Planner = Callable[[Callable[[str], Version | None]], Sequence[NewTask]]
 
 
+class Mark(StrEnum):
+    """The state of a `lane_event` row."""
+
+    SETTLED = "settled"
+    PARKED = "parked"
+    AGAIN = "again"
+
+
 # Statements that run once per event are made once: making one costs more than running it.
+_EVENTS = (
+    select_versions()
+    .add_columns(_events.c.event_id, _events.c.kind, _events.c.version_id)
+    .join(_events, _events.c.version_id == schema.version.c.version_id)
+    .limit(bindparam("at_most"))
+)
+_AGAIN = (
+    _EVENTS.join(_marks, _marks.c.event_id == _events.c.event_id)
+    .where(_marks.c.lane == bindparam("lane"), _marks.c.state == Mark.AGAIN)
+    .order_by(_marks.c.event_id)
+)
+_FRESH = _EVENTS.where(
+    _events.c.event_id
+    > select(_lanes.c.cursor).where(_lanes.c.name == bindparam("lane")).scalar_subquery(),
+    ~exists().where(_marks.c.lane == bindparam("lane"), _marks.c.event_id == _events.c.event_id),
+).order_by(_events.c.event_id)
 _ADVANCE_IN_ORDER = (
     update(_lanes)
     .where(
@@ -60,20 +83,13 @@ _COUNT_HANDLED = (
 )
 
 
-class Mark(StrEnum):
-    """The state of a `lane_event` row."""
-
-    SETTLED = "settled"
-    PARKED = "parked"
-    AGAIN = "again"
-
-
 class Outbox:
     """The event table as lanes and administrators see it."""
 
-    def __init__(self, engine: Engine, committer: Committer) -> None:
+    def __init__(self, engine: Engine, committer: Committer, on_waiting: OnWaiting) -> None:
         self._engine = engine
         self._committer = committer
+        self._on_waiting = on_waiting
 
     def open_lane(self, lane: str) -> None:
         """Begin, or go on, to collect events for a lane. A new one begins with the next event."""
@@ -124,19 +140,9 @@ class Outbox:
     def pending(self, lane: str, limit: int) -> list[Event]:
         """Events the lane has not handled, oldest first; those to be handled again come first."""
         with self._engine.connect() as connection:
-            again = connection.execute(
-                _select_events()
-                .join(_marks, _marks.c.event_id == _events.c.event_id)
-                .where(_marks.c.lane == lane, _marks.c.state == Mark.AGAIN)
-                .order_by(_marks.c.event_id)
-                .limit(limit)
-            ).all()
-            fresh = connection.execute(
-                _select_events()
-                .where(_events.c.event_id > _cursor_of(lane), _unmarked(lane))
-                .order_by(_events.c.event_id)
-                .limit(limit - len(again))
-            ).all()
+            again = connection.execute(_AGAIN, {"lane": lane, "at_most": limit}).all()
+            at_most = {"lane": lane, "at_most": limit - len(again)}
+            fresh = connection.execute(_FRESH, at_most).all()
         return [_as_event(row) for row in (*again, *fresh)]
 
     def settle(self, lane: str, event_id: int, plan: Planner) -> None:
@@ -145,13 +151,15 @@ class Outbox:
         The plan looks versions up in the same transaction: none can go before its task is there.
         """
 
-        def apply(connection: Connection) -> None:
+        def apply(connection: Connection) -> set[Kind]:
             tasks = plan(lambda instance_id: find_current(connection, instance_id))
-            add_plan(connection, lane, event_id, tasks)
+            waiting = add_plan(connection, lane, event_id, tasks)
             _advance(connection, lane, event_id)
             connection.execute(_COUNT_HANDLED, {"lane": lane})
+            return waiting
 
-        self._committer.commit(apply)
+        for action, destination in self._committer.commit(apply):
+            self._on_waiting(action, destination)
 
     def park(self, parked: ParkedEvent) -> None:
         """Keep a failed event where people see it, and let the lane go on."""
@@ -218,8 +226,11 @@ class Outbox:
 
 
 def wanted_by_a_lane(version_id: Any) -> Any:
-    """SQL: some lane has still to handle, or may be told to repeat, an event of the version."""
-    may_return = _lanes.c.closed_at > time.time() - REOPEN_WITHIN_S
+    """SQL: some lane has still to handle, or may be told to repeat, an event of the version.
+
+    The statement is to be run with the parameters of `lanes_now()`.
+    """
+    may_return = _lanes.c.closed_at > bindparam("closed_after")
     waiting = (
         exists()
         .where(_events.c.version_id == version_id)
@@ -241,10 +252,9 @@ def wanted_by_a_lane(version_id: Any) -> Any:
     return waiting | marked
 
 
-def _select_events() -> Select[Any]:
-    return select_versions().add_columns(
-        _events.c.event_id, _events.c.kind, _events.c.version_id
-    ).join(_events, _events.c.version_id == schema.version.c.version_id)  # fmt: skip
+def lanes_now() -> dict[str, float]:
+    """Parameters of wanted_by_a_lane(): which closed lanes may still return."""
+    return {"closed_after": time.time() - REOPEN_WITHIN_S}
 
 
 def _cursor_of(lane: str) -> Any:

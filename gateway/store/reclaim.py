@@ -1,6 +1,6 @@
 """Reclaiming: a file goes when its version is not live and no event and no task needs it."""
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 
 from gateway.logs import logger
 from gateway.model import VersionState
@@ -8,11 +8,22 @@ from gateway.store import schema
 from gateway.store.committer import Committer
 from gateway.store.files import FileStorage
 from gateway.store.instances import delete_versions
-from gateway.store.outbox import wanted_by_a_lane
+from gateway.store.outbox import lanes_now, wanted_by_a_lane
 from gateway.store.tasks import wanted_by_a_task
 
 log = logger("store")
 _GOING = (VersionState.DERIVED, VersionState.SUPERSEDED, VersionState.DELETED)
+_version = schema.version.c
+_FIND_GOING = (
+    select(_version.version_id, _version.storage_key)
+    .where(
+        _version.state.in_(_GOING),
+        ~wanted_by_a_task(_version.version_id),
+        ~wanted_by_a_lane(_version.version_id),
+    )
+    .order_by(_version.version_id)
+    .limit(bindparam("at_most"))
+)
 
 
 class Reclaimer:
@@ -30,18 +41,8 @@ class Reclaimer:
         The file goes first: after a crash in between, a row that is not live and has no file is
         seen for what it is, while a file without a row would have to be taken for an instance.
         """
-        version = schema.version.c
         with self._engine.connect() as connection:
-            found = connection.execute(
-                select(version.version_id, version.storage_key)
-                .where(
-                    version.state.in_(_GOING),
-                    ~wanted_by_a_task(version.version_id),
-                    ~wanted_by_a_lane(version.version_id),
-                )
-                .order_by(version.version_id)
-                .limit(limit)
-            ).all()
+            found = connection.execute(_FIND_GOING, lanes_now() | {"at_most": limit}).all()
         gone = [row for row in found if self._remove(row.storage_key)]
         if gone:
             self._storage.sync_removed(row.storage_key for row in gone)

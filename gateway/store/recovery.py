@@ -28,7 +28,7 @@ from gateway.store.instances import (
     add_arrival,
     delete_versions,
 )
-from gateway.store.outbox import wanted_by_a_lane
+from gateway.store.outbox import lanes_now, wanted_by_a_lane
 from gateway.store.repetition import keep_one_file
 from gateway.store.tasks import wanted_by_a_task
 
@@ -155,7 +155,8 @@ class Recovery:
         with self._engine.connect() as connection:
             return bool(
                 connection.scalar(
-                    select(wanted_by_a_task(version_id) | wanted_by_a_lane(version_id))
+                    select(wanted_by_a_task(version_id) | wanted_by_a_lane(version_id)),
+                    lanes_now(),
                 )
             )
 

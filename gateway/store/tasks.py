@@ -5,7 +5,7 @@ need it are freed, in one transaction.
 """
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -40,6 +40,8 @@ _tasks, _needs = schema.task, schema.task_need
 _needed = _tasks.alias("needed")
 # The run_at of a task that a person wants tried at once, also when its destination is left alone.
 _NOW_PLEASE = 0.0
+Kind = tuple[Action, str]  # what a task does, and to which destination
+OnWaiting = Callable[[Action, str], None]
 OPEN = (TaskState.BLOCKED, TaskState.WAITING, TaskState.RUNNING, TaskState.PARKED)
 
 # Statements that run once per task are made once: making one costs more than running it.
@@ -97,15 +99,17 @@ _FREE = (
         ),
     )
     .values(state=TaskState.WAITING, run_at=bindparam("now"))
+    .returning(_tasks.c.action, _tasks.c.destination)
 )
 
 
 class Tasks:
     """The task table as workers and administrators see it."""
 
-    def __init__(self, engine: Engine, committer: Committer) -> None:
+    def __init__(self, engine: Engine, committer: Committer, on_waiting: OnWaiting) -> None:
         self._engine = engine
         self._committer = committer
+        self._on_waiting = on_waiting
 
     def claim(self, action: Action, limit: int, destination: str = "") -> list[Task]:
         """Take up to `limit` tasks, those due for longest: they are RUNNING now."""
@@ -115,22 +119,22 @@ class Tasks:
             lambda connection: _claim(connection, action, limit, destination)
         )
 
-    def done(self, task: Task) -> "Future[None]":
+    def done(self, task: Task) -> "Future[Any]":
         """It is done: free what needs it. Answers at once; the future when it is durable."""
-        return self._committer.submit(
+        return self._submit_freeing(
             lambda connection: _complete(connection, task.task_id, task.version.version_id)
         )
 
     def derived(
         self, task: Task, file: StagedFile, new: NewVersion, *, replace: bool
-    ) -> "Future[None]":
+    ) -> "Future[Any]":
         """A transcoding is done: enter its file, and free what needs it."""
 
-        def apply(connection: Connection) -> None:
+        def apply(connection: Connection) -> set[Kind]:
             version_id = add_derived(connection, task.version.version_id, new, replace=replace)
-            _complete(connection, task.task_id, version_id)
+            return _complete(connection, task.task_id, version_id)
 
-        return self._committer.submit(apply, [file])
+        return self._submit_freeing(apply, [file])
 
     def postpone(self, task: Task, error: GatewayError, delay_s: float) -> "Future[Any]":
         """It failed, and the attempt counts: try again after `delay_s` seconds."""
@@ -254,14 +258,30 @@ class Tasks:
             )
         )
 
+    def _submit_freeing(
+        self, apply: Callable[[Connection], set[Kind]], files: Sequence[StagedFile] = ()
+    ) -> "Future[set[Kind]]":
+        """Commit what frees tasks, and tell who waits for them once it is durable."""
+        future = self._committer.submit(apply, files)
+        future.add_done_callback(self._tell)
+        return future
+
+    def _tell(self, future: "Future[set[Kind]]") -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        for action, destination in future.result():
+            self._on_waiting(action, destination)
+
     def _is_due(self, action: Action, destination: str) -> bool:
         with self._engine.connect() as connection:
             found = connection.scalar(_IS_DUE.limit(1), _due(action, destination))
         return found is not None
 
 
-def add_plan(connection: Connection, lane: str, event_id: int, planned: Sequence[NewTask]) -> None:
-    """Enter a plan's tasks."""
+def add_plan(
+    connection: Connection, lane: str, event_id: int, planned: Sequence[NewTask]
+) -> set[Kind]:
+    """Enter a plan's tasks; answer the kinds of those that wait for nothing."""
     ids: dict[int, int] = {}
     now = time.time()
     for new in planned:
@@ -291,6 +311,7 @@ def add_plan(connection: Connection, lane: str, event_id: int, planned: Sequence
     ]
     if edges:
         connection.execute(_ADD_NEEDS, edges)
+    return {(new.step.action, new.step.destination) for new in planned if not new.needs}
 
 
 def wanted_by_a_task(version_id: Any) -> Any:
@@ -325,14 +346,19 @@ def _due(action: Action, destination: str) -> dict[str, Any]:
     return {"due_action": action, "due_destination": destination, "now": time.time()}
 
 
-def _complete(connection: Connection, task_id: int, result_version_id: int) -> None:
+def _complete(connection: Connection, task_id: int, result_version_id: int) -> set[Kind]:
+    """Mark it done and free what needs it; answer the kinds of what was freed."""
     done = {"done_id": task_id, "now": time.time()}
     step = connection.scalar(_SET_DONE, done)
     dependents = connection.scalars(_FIND_DEPENDENTS, done).all()
+    freed = set()
     for dependent in dependents:
         of_it = {"dependent_id": dependent, "step_done": step, "result": result_version_id}
         connection.execute(_GIVE_RESULT, of_it)
-        connection.execute(_FREE, {"dependent_id": dependent, "now": done["now"]})
+        row = connection.execute(_FREE, {"dependent_id": dependent, "now": done["now"]}).first()
+        if row is not None:
+            freed.add((Action(row.action), str(row.destination)))
+    return freed
 
 
 def _retry(connection: Connection, task_ids: Collection[int]) -> int:

@@ -54,7 +54,7 @@ def forwarding(
             to = Destination.model_validate(values | settings)
             worker = ForwardWorker(
                 name, Link(to, "GATEWAY"), store.tasks,
-                Preparation(to, store.files, transcoding, pool), policy, work, metrics,
+                Preparation(to, store.files, transcoding, pool), policy, metrics,
             )  # fmt: skip
             loop = Loop(f"forward-{name}", worker, work, metrics)
             loop.start()

@@ -23,7 +23,6 @@ from gateway.metrics import Metrics
 from gateway.model import Action, NewTask, Step, TaskState, TranscodeReport
 from gateway.routing.forwarding import ForwardWorker, Preparation
 from gateway.routing.retry import RetryPolicy
-from gateway.routing.signal import Signal
 from gateway.routing.transcoding import Transcoding
 from gateway.store.opened import Store
 
@@ -92,7 +91,7 @@ def worker(store: Store, link: FakeLink, codecs: FakeCodecs) -> Iterator[Forward
         to = Destination(aet="PACS", host="127.0.0.1", port=104)
         yield ForwardWorker(
             "pacs", link, store.tasks, Preparation(to, store.files, transcoding, pool),
-            PATIENT_POLICY, Signal(), metrics,
+            PATIENT_POLICY, metrics,
         )  # fmt: skip
 
 

@@ -10,13 +10,13 @@ from gateway.routing.signal import Signal
 LONG_S = 10.0
 
 
-def events_of(store, stored: Signal, planned: Signal) -> LaneEvents:
-    return LaneEvents(store.outbox, stored, planned, lambda: ["pacs"])
+def events_of(store, stored: Signal) -> LaneEvents:
+    return LaneEvents(store.outbox, stored, lambda: ["pacs"])
 
 
 def test_an_event_between_looking_and_waiting_is_not_slept_over(store, receive, made_ct):
     stored = Signal()
-    events = events_of(store, stored, Signal())
+    events = events_of(store, stored)
     events.opened("a")
     assert events.pending("a", 9) == []
     receive(made_ct(), on_stored=stored.notify)
@@ -30,7 +30,7 @@ def test_a_worker_does_not_sleep_over_what_another_worker_of_its_lane_has_seen(
 ):
     """The other one takes a single event of the many that it sees."""
     stored = Signal()
-    events = events_of(store, stored, Signal())
+    events = events_of(store, stored)
     events.opened("a")
     assert events.pending("a", 9) == []
     receive(made_ct(), on_stored=stored.notify)
@@ -42,15 +42,13 @@ def test_a_worker_does_not_sleep_over_what_another_worker_of_its_lane_has_seen(
     assert time.monotonic() - begun < LONG_S / 2
 
 
-def test_workers_are_woken_by_a_plan_and_only_by_one(store, receive, made_ct):
-    planned = Signal()
-    events = events_of(store, Signal(), planned)
+def test_workers_are_woken_by_a_plan_and_only_by_one(store, receive, made_ct, waiting_now):
+    events = events_of(store, Signal())
     events.opened("a")
     receive(made_ct(1))
     receive(made_ct(2))
     first, second = events.pending("a", 9)
-    before = planned.seen()
     events.settle("a", first, [])
-    assert planned.seen() == before
+    assert waiting_now == []
     events.settle("a", second, [Step(1, Action.DELETE, second.version.instance_id)])
-    assert planned.seen() != before
+    assert waiting_now == [(Action.DELETE, "")]

@@ -3,7 +3,8 @@
 import threading
 import time
 
-from gateway.routing.signal import Signal
+from gateway.model import Action
+from gateway.routing.signal import Signal, WorkSignals
 
 LONG_S = 10.0
 
@@ -34,3 +35,11 @@ def test_without_news_a_wait_ends_after_its_time():
     begun = time.monotonic()
     signal.wait(signal.seen(), 0.05)
     assert time.monotonic() - begun >= 0.04
+
+
+def test_work_of_one_kind_wakes_nobody_else():
+    signals = WorkSignals()
+    pacs, viewer = signals.of(Action.FORWARD, "pacs"), signals.of(Action.FORWARD, "viewer")
+    before = pacs.seen(), viewer.seen()
+    signals.notify(Action.FORWARD, "pacs")
+    assert (pacs.seen() != before[0], viewer.seen() == before[1]) == (True, True)

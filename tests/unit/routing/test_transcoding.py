@@ -20,7 +20,6 @@ from gateway.model import (
     Version,
     VersionState,
 )
-from gateway.routing.signal import Signal
 from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.store.opened import Store
 
@@ -75,7 +74,7 @@ def plan(store: Store, version: Version) -> Callable[..., None]:
 def worker(store: Store, codecs: FakeCodecs, metrics: Metrics | None = None) -> TranscodeWorker:
     metrics = metrics or Metrics()
     transcoding = Transcoding(store.files, codecs, CodecSettings(), metrics)
-    return TranscodeWorker(store.tasks, transcoding, Signal(), metrics)
+    return TranscodeWorker(store.tasks, transcoding, metrics)
 
 
 def work(store: Store, codecs: FakeCodecs, *, stopping: bool = False) -> bool:
@@ -196,10 +195,9 @@ def test_seconds_are_counted_by_syntax(store, plan):
     assert metrics.registry.get_sample_value("gateway_codec_seconds_total", labels) == 0.5
 
 
-def test_those_who_wait_for_the_result_are_woken(store, plan):
+def test_only_those_who_wait_for_the_result_are_woken(store, plan, waiting_now):
     plan()
-    freed = Signal()
-    before = freed.seen()
+    waiting_now.clear()
     transcoding = Transcoding(store.files, FakeCodecs(), CodecSettings(), Metrics())
-    TranscodeWorker(store.tasks, transcoding, freed, Metrics()).work(lambda: False)
-    assert freed.seen() != before
+    TranscodeWorker(store.tasks, transcoding, Metrics()).work(lambda: False)
+    assert waiting_now == [(Action.FORWARD, "pacs")]

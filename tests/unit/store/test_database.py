@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select, text
 
 from gateway.store import schema
-from gateway.store.database import migrate, open_database, writing
+from gateway.store.database import migrate, open_database, writer
 from gateway.store.opened import open_store
 
 
@@ -79,7 +79,7 @@ def test_every_connection_is_safe_to_acknowledge_on(engine):
 
 def test_a_writer_has_the_lock_from_the_start(engine):
     """Else two that have read first could each wait for the other to write."""
-    with writing(engine) as first:
+    with writer(engine).begin() as first:
         assert first.scalar(select(func.count()).select_from(schema.task)) == 0
         other = sqlite3.connect(engine.url.database, timeout=0)
         with pytest.raises(sqlite3.OperationalError, match="locked"):
@@ -89,7 +89,7 @@ def test_a_writer_has_the_lock_from_the_start(engine):
 
 def test_what_is_written_is_gone_when_the_block_raises(engine):
     def write_and_fail() -> None:
-        with writing(engine) as connection:
+        with writer(engine).begin() as connection:
             connection.execute(insert(schema.instance), row("a"))
             raise ZeroDivisionError
 
@@ -101,7 +101,7 @@ def test_what_is_written_is_gone_when_the_block_raises(engine):
 def test_a_reader_sees_one_moment_and_waits_for_no_writer(engine):
     with engine.connect() as reader:
         before = reader.execute(select(schema.instance)).all()
-        with writing(engine) as connection:
+        with writer(engine).begin() as connection:
             connection.execute(insert(schema.instance), row("a"))
         assert reader.execute(select(schema.instance)).all() == before == []
     assert count(engine) == 1
@@ -118,7 +118,7 @@ def test_a_folder_with_an_odd_name_is_fine(tmp_path):
 def write_rows(path: str, name: str, rows: int) -> None:
     engine = open_database(Path(path))
     for number in range(rows):
-        with writing(engine) as connection:
+        with writer(engine).begin() as connection:
             connection.execute(insert(schema.instance), row(f"{name}-{number}"))
     engine.dispose()
 
