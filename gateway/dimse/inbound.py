@@ -20,6 +20,7 @@ from gateway.dimse.buffered import BufferedSocket
 from gateway.dimse.crowd import Crowd
 from gateway.dimse.intake import Answer, Intake, Offer, is_uid
 from gateway.dimse.policy import Accept, Policy, Reject, Service, accepted_contexts, judge
+from gateway.dimse.prepared import store_success
 from gateway.dimse.status import Status
 from gateway.dimse.upstream import AssociationCut, DrivenAssociation
 from gateway.metrics import Metrics
@@ -248,12 +249,18 @@ class InboundAssociation(DrivenAssociation):
         raise AssociationCut(problem)
 
     def _respond(self, request: C_STORE | C_ECHO, context_id: int, answer: Answer) -> None:
+        uid = str(getattr(request, "AffectedSOPInstanceUID", None) or "")
+        if isinstance(request, C_STORE) and answer.status is Status.SUCCESS:
+            sop_class_uid = str(request.AffectedSOPClassUID)
+            success = store_success(int(request.MessageID or 0), sop_class_uid, uid)
+            self.dimse.send_command(success, context_id)
+            return
         response = type(request)()
         response.MessageIDBeingRespondedTo = request.MessageID
         response.AffectedSOPClassUID = request.AffectedSOPClassUID
         response.Status = answer.status
         if isinstance(request, C_STORE) and isinstance(response, C_STORE):
-            if is_uid(str(request.AffectedSOPInstanceUID or "")):
+            if is_uid(uid):
                 response.AffectedSOPInstanceUID = request.AffectedSOPInstanceUID
             response.ErrorComment = answer.reason or None  # type: ignore[assignment]
         self.dimse.send_msg(response, context_id)

@@ -24,6 +24,7 @@ from gateway.dimse.buffered import BufferedSocket
 from gateway.dimse.contexts import MAXIMUM_CONTEXTS, Context
 from gateway.dimse.outgoing import data_pdus
 from gateway.dimse.policy import VERIFICATION
+from gateway.dimse.prepared import store_request
 from gateway.dimse.status import Status, is_warning
 from gateway.dimse.upstream import AssociationCut, DrivenAssociation
 from gateway.errors import (
@@ -145,11 +146,7 @@ class ForwardAssociation:
                 f"{self._called_aet} does not take this SOP class in "
                 f"{syntaxes.label(meta.transfer_syntax_uid)}"
             )
-        request = C_STORE()
-        request.MessageID = next(self._message_ids)
-        request.Priority = 0  # medium: PS3.7 9.3.1.1
-        request.AffectedSOPClassUID = UID(meta.sop_class_uid)
-        request.AffectedSOPInstanceUID = UID(meta.sop_instance_uid)
+        message_id = next(self._message_ids)
         with _opened(path) as file, self._trouble_ends_it():
             pdus = data_pdus(
                 file.fileno(),
@@ -157,8 +154,10 @@ class ForwardAssociation:
                 context_id=context_id,
                 maximum_pdu_bytes=self._association.dimse.maximum_pdu_size,
             )
-            self._association.dimse.send_store(request, context_id, pdus)
-            response = self._response_to(request)
+            request = store_request(message_id, meta.sop_class_uid, meta.sop_instance_uid)
+            self._association.dimse.send_command(request, context_id)
+            self._association.dimse.send_data(pdus)
+            response = self._response_to(C_STORE, message_id)
         self._check(response, meta.sop_instance_uid)
 
     def echo(self) -> None:
@@ -173,7 +172,7 @@ class ForwardAssociation:
         request.AffectedSOPClassUID = UID(VERIFICATION)
         with self._trouble_ends_it():
             self._association.dimse.send_msg(request, context_id)
-            response = self._response_to(request)
+            response = self._response_to(C_ECHO, request.MessageID)
         self._check(response, "")
 
     def release(self) -> None:
@@ -200,15 +199,15 @@ class ForwardAssociation:
             self.abort()
             raise
 
-    def _response_to(self, request: C_STORE | C_ECHO) -> C_STORE | C_ECHO:
+    def _response_to(self, service: type[C_STORE | C_ECHO], message_id: int) -> C_STORE | C_ECHO:
         _context_id, response = self._association.dimse.get_msg(block=True)
         if response is None:
             self._association.dul.note(f"no response in {self._association.dimse_timeout:g} s")
             raise AssociationCut("no response")
         if (
-            not isinstance(response, type(request))
+            not isinstance(response, service)
             or response.Status is None
-            or response.MessageIDBeingRespondedTo != request.MessageID
+            or response.MessageIDBeingRespondedTo != message_id
         ):
             raise AssociationCut("the peer's message is not the response that was due")
         return response

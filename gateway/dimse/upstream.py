@@ -22,8 +22,7 @@ from pynetdicom import evt
 from pynetdicom.ae import ApplicationEntity
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.pdu import A_ABORT_RQ
 from pynetdicom.pdu_primitives import P_DATA
@@ -40,7 +39,6 @@ _HEADER = struct.Struct(">BxI")
 _PDV_HEADER = struct.Struct(">IBB")
 _P_DATA_TF = 0x04
 _COMMAND, _LAST = 0x01, 0x02
-_DATA_SET_FOLLOWS = 0x0001
 
 # The events of PS3.8 table 9-10 that are PDUs, other than A-ABORT.
 _PDU_EVENTS = frozenset({"Evt3", "Evt4", "Evt6", "Evt10", "Evt12", "Evt13"})
@@ -299,21 +297,27 @@ class DrivenDimse(DIMSEServiceProvider):
                 f"the command set is not understood ({type(exc).__name__})"
             ) from exc
 
-    def send_store(self, request: C_STORE, context_id: int, data_set: Iterable[memoryview]) -> None:
-        """Send a C-STORE request and its data set, which comes as ready P-DATA-TFs.
+    def send_command(self, command: bytes, context_id: int) -> None:
+        """Send an encoded command set. Raises OSError, AssociationCut."""
+        room = self.maximum_pdu_size - _PDV_HEADER.size
+        pdus = bytearray()
+        for start in range(0, len(command), room):
+            part = command[start : start + room]
+            last = _LAST if start + room >= len(command) else 0
+            pdus += _HEADER.pack(_P_DATA_TF, _PDV_HEADER.size + len(part))
+            pdus += _PDV_HEADER.pack(2 + len(part), context_id, _COMMAND | last) + part
+        self.send_data([memoryview(pdus)])
+
+    def send_data(self, pdus: Iterable[memoryview]) -> None:
+        """Send ready P-DATA-TFs.
 
         They go past the state machine, which data does not move (DT-1 stays in Sta6).
         Raises OSError, AssociationCut.
         """
-        message = C_STORE_RQ()
-        message.primitive_to_message(request)
-        message.command_set.CommandDataSetType = _DATA_SET_FOLLOWS
-        for data in message.encode_msg(context_id, self.maximum_pdu_size):
-            self.dul.send_pdu(data)
-        for pdus in data_set:
+        for some in pdus:
             if not self.dul.is_alive():
                 raise AssociationCut(self.dul.ended_by)
-            self.dul.socket.write(pdus)
+            self.dul.socket.write(some)
 
     def fragments(self, context_id: int) -> Iterator[memoryview]:
         """The data set that follows a command. Each view is valid until the next one is asked for.
