@@ -15,7 +15,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pynetdicom
 from pynetdicom import evt
@@ -69,7 +69,7 @@ class Pdv(NamedTuple):
 
 
 class DataPdu:
-    """A P-DATA-TF and its own primitive: views of the receive buffer instead of copies."""
+    """A P-DATA-TF: views of the receive buffer instead of copies."""
 
     def __init__(self, body: memoryview) -> None:
         """Raises ValueError when the PDVs do not fill the body."""
@@ -83,10 +83,6 @@ class DataPdu:
             fragment = body[position + _PDV_HEADER.size : following]
             self.pdvs.append(Pdv(context_id, control, fragment))
             position = following
-
-    def to_primitive(self) -> "DataPdu":
-        """Itself: the state machine asks for it (action DT-2)."""
-        return self
 
 
 class DrivenUpperLayer(DULServiceProvider):
@@ -214,8 +210,9 @@ class DrivenUpperLayer(DULServiceProvider):
     def _read_data(self, length: int) -> None:
         self.socket.take(_HEADER.size)
         try:
-            self._recv_pdu.put(DataPdu(self.socket.take(length)))  # type: ignore[arg-type]
-            self.event_queue.put("Evt10")
+            # What the state machine would do (Evt10 in Sta6: DT-2, stay), without its queues.
+            dimse = cast(DrivenDimse, self.assoc.dimse)
+            dimse.receive_data(DataPdu(self.socket.take(length)))
         except (ValueError, struct.error) as exc:
             self.note(str(exc))
             self.event_queue.put("Evt19")
@@ -254,10 +251,12 @@ class DrivenDimse(DIMSEServiceProvider):
             raise self._violation(f"a maximum PDU length of {announced} bytes was announced")
         return min(announced, _LONGEST_PDU_BYTES)
 
-    def receive_primitive(self, primitive: P_DATA | DataPdu) -> None:
-        """The state machine received data (DT-2). Data during a release is of no use (AR-6)."""
-        if isinstance(primitive, DataPdu):
-            self._pdvs.extend(primitive.pdvs)
+    def receive_data(self, pdu: DataPdu) -> None:
+        """Fragments for whoever waits for a message."""
+        self._pdvs.extend(pdu.pdvs)
+
+    def receive_primitive(self, primitive: P_DATA) -> None:
+        """Data that comes during a release (AR-6) is of no use."""
 
     def get_msg(self, block: bool = False) -> tuple[Any, Any]:
         """What pynetdicom's services call: the next message, waited for or not."""
