@@ -17,7 +17,7 @@ class Administration:
 
     def tasks(self, states: Collection[TaskState] | None = None) -> list[TaskRow]:
         """Tasks in these states; None: all that have not come to their end."""
-        return self._store.tasks.rows(states)
+        return self._store.board.rows(states)
 
     def parked_events(self) -> list[ParkedEvent]:
         """Events whose callback failed."""
@@ -29,11 +29,11 @@ class Administration:
 
     def retry_tasks(self, ids: Collection[int]) -> int:
         """Have tasks tried now; answers how many there were."""
-        return self._store.tasks.retry(ids)
+        return self._store.board.retry(ids)
 
     def drop_tasks(self, ids: Collection[int]) -> int:
         """Give tasks up, and those that need them; answers how many. The instances stay."""
-        return self._store.tasks.drop(ids)
+        return self._store.board.drop(ids)
 
     def retry_events(self, which: Collection[tuple[str, int]]) -> int:
         """Have parked events, (script, event id), handled again; answers how many there were."""

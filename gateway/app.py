@@ -243,7 +243,7 @@ def _problem_of(check: Callable[[], object]) -> str | None:
 
 
 def _refresh_gauges(store: Store, metrics: Metrics) -> None:
-    for state, count in store.tasks.counts().items():
+    for state, count in store.board.counts().items():
         metrics.tasks.labels(state=state).set(count)
     for lane in store.outbox.lanes():
         metrics.events_waiting.labels(script=lane.lane).set(lane.events_waiting)

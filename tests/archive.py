@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from gateway_process import free_port
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless
 from pynetdicom import AE, AllStoragePresentationContexts, evt
+from serving import serving
 
 EVERYTHING = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, JPEG2000Lossless)
 
 
 class Archive:
-    """Use start() and stop(), also again and again, on the same port.
+    """Use listening(), also again and again, on the same port.
 
     deliveries: SOP Instance UID -> how often it arrived. files: the last of each, as Part 10 bytes.
     """
@@ -27,13 +28,11 @@ class Archive:
         for context in AllStoragePresentationContexts:
             self._entity.add_supported_context(context.abstract_syntax, list(syntaxes))
 
-    def start(self) -> None:
-        self._server = self._entity.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._on_store)]
-        )
-
-    def stop(self) -> None:
-        self._server.shutdown()
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """It is up for the block."""
+        with serving(self._entity, [(evt.EVT_C_STORE, self._on_store)], port=self.port):
+            yield
 
     def destination(self, name: str) -> str:
         """A line of gateway.toml."""
@@ -55,13 +54,3 @@ class Archive:
             self.files[uid] = event.encoded_dataset()
             self._arrived.notify_all()
         return 0x0000
-
-
-@contextmanager
-def listening(archive: Archive) -> Iterator[Archive]:
-    """An archive that is up for the block."""
-    archive.start()
-    try:
-        yield archive
-    finally:
-        archive.stop()

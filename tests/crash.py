@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from archive import Archive, listening
+from archive import Archive
 from dimse_support import data_set_of
 from gateway_process import GatewayProcess
 from images import make_ct
@@ -105,7 +105,7 @@ def crash(folder: Path, *, kills: int, associations: int, longest_life_s: float)
         (folder / f"sender-{number}").mkdir()
         senders.append(Sender(folder / f"sender-{number}", gateway.port, stopping))
     try:
-        with listening(archive), gateway:
+        with archive.listening(), gateway:
             for sender in senders:
                 sender.start()
             for _ in range(kills):

@@ -14,7 +14,7 @@ from pynetdicom import AE, evt
 from pynetdicom.pdu import A_ASSOCIATE_RQ
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import build_context
-from waiting import wait_until
+from serving import serving
 
 from gateway.config.models import Dicom
 from gateway.dicom import part10
@@ -185,17 +185,9 @@ def storage_scp(
     for name, value in attributes.items():
         setattr(entity, name, value)
     supported = contexts or [(CT, [EXPLICIT, IMPLICIT]), (VERIFICATION, [IMPLICIT])]
-    server = entity.start_server(
-        ("127.0.0.1", 0),
-        block=False,
-        contexts=[build_context(*context) for context in supported],
-        evt_handlers=[(evt.EVT_C_STORE, on_store)],
-    )
-    try:
-        yield server.server_address[1], received
-    finally:
-        server.shutdown()
-        wait_until(lambda: not [t for t in threading.enumerate() if t.name.startswith("Acceptor")])
+    built = [build_context(*context) for context in supported]
+    with serving(entity, [(evt.EVT_C_STORE, on_store)], contexts=built) as port:
+        yield port, received
 
 
 def association_request(

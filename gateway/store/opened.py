@@ -11,6 +11,7 @@ from gateway.store.database import open_database
 from gateway.store.files import FileStorage
 from gateway.store.outbox import Outbox
 from gateway.store.reclaim import Reclaimer
+from gateway.store.task_board import TaskBoard
 from gateway.store.tasks import OnWaiting, Tasks
 
 INDEX_NAME = "index.sqlite"
@@ -25,6 +26,7 @@ class Store:
     committer: Committer
     outbox: Outbox
     tasks: Tasks
+    board: TaskBoard
     reclaimer: Reclaimer
 
     def close(self) -> None:
@@ -52,5 +54,6 @@ def open_store(folder: Path, on_waiting: OnWaiting = _nobody_waits) -> Store:
         committer,
         Outbox(engine, committer, on_waiting),
         Tasks(engine, committer, on_waiting),
+        TaskBoard(engine, committer),
         Reclaimer(engine, committer, files),
     )

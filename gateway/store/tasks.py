@@ -5,7 +5,7 @@ need it are freed, in one transaction.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -16,14 +16,13 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
-    func,
     insert,
     select,
     update,
 )
 
 from gateway.errors import GatewayError, NotFound
-from gateway.model import Action, NewTask, Task, TaskRow, TaskState
+from gateway.model import Action, NewTask, Task, TaskState
 from gateway.store import schema
 from gateway.store.committer import Committer
 from gateway.store.files import StagedFile
@@ -34,12 +33,11 @@ from gateway.store.instances import (
     mark_deleted,
     select_versions,
 )
-from gateway.store.times import as_datetime
 
 _tasks, _needs = schema.task, schema.task_need
 _needed = _tasks.alias("needed")
 # The run_at of a task that a person wants tried at once, also when its destination is left alone.
-_NOW_PLEASE = 0.0
+NOW_PLEASE = 0.0
 Kind = tuple[Action, str]  # what a task does, and to which destination
 OnWaiting = Callable[[Action, str], None]
 OPEN = (TaskState.BLOCKED, TaskState.WAITING, TaskState.RUNNING, TaskState.PARKED)
@@ -104,7 +102,7 @@ _FREE = (
 
 
 class Tasks:
-    """The task table as workers and administrators see it."""
+    """The task table as workers see it."""
 
     def __init__(self, engine: Engine, committer: Committer, on_waiting: OnWaiting) -> None:
         self._engine = engine
@@ -164,7 +162,7 @@ class Tasks:
         with self._engine.connect() as connection:
             asked = connection.scalar(
                 _IS_DUE.limit(1),
-                _due(Action.FORWARD, destination) | {"now": _NOW_PLEASE},
+                _due(Action.FORWARD, destination) | {"now": NOW_PLEASE},
             )
         return asked is not None
 
@@ -207,43 +205,6 @@ class Tasks:
         """Remove plans that came to their end so long ago; answer how many tasks went."""
         return self._committer.commit(
             lambda connection: _forget_ended(connection, time.time() - older_than_s)
-        )
-
-    # --- for administrators -----------------------------------------------------------------
-
-    def rows(self, states: Collection[TaskState] | None = None) -> list[TaskRow]:
-        """Tasks in these states, oldest first; None: all that have not come to an end."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                select(_tasks)
-                .where(_tasks.c.state.in_(OPEN if states is None else states))
-                .order_by(_tasks.c.task_id)
-            ).all()
-        return [_as_row(row) for row in rows]
-
-    def counts(self) -> Mapping[TaskState, int]:
-        """How many tasks are in each state."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                select(_tasks.c.state, func.count()).group_by(_tasks.c.state)
-            ).all()
-        found = {row[0]: row[1] for row in rows}
-        return {state: found.get(state, 0) for state in TaskState}
-
-    def retry(self, task_ids: Collection[int]) -> int:
-        """Have parked or waiting tasks tried now, with all attempts; answer how many there were."""
-
-        return self._committer.commit(
-            lambda connection: sum(_retry(connection, part) for part in _parts(task_ids))
-        )
-
-    def drop(self, task_ids: Collection[int]) -> int:
-        """Give tasks up, and what needs them; answer how many in all. The instances stay.
-
-        A running task cannot be dropped.
-        """
-        return self._committer.commit(
-            lambda connection: sum(_drop(connection, set(part)) for part in _parts(task_ids))
         )
 
     def _set(self, task_ids: list[int], **values: Any) -> "Future[Any]":
@@ -361,38 +322,6 @@ def _complete(connection: Connection, task_id: int, result_version_id: int) -> s
     return freed
 
 
-def _retry(connection: Connection, task_ids: Collection[int]) -> int:
-    return connection.execute(
-        update(_tasks)
-        .where(
-            _tasks.c.task_id.in_(task_ids),
-            _tasks.c.state.in_([TaskState.PARKED, TaskState.WAITING]),
-        )
-        .values(state=TaskState.WAITING, attempts=0, run_at=_NOW_PLEASE, error_kind="", error="")
-    ).rowcount
-
-
-def _drop(connection: Connection, task_ids: set[int]) -> int:
-    dropped = 0
-    while task_ids:
-        ended = connection.scalars(
-            update(_tasks)
-            .where(
-                _tasks.c.task_id.in_(task_ids),
-                _tasks.c.state.in_([TaskState.BLOCKED, TaskState.WAITING, TaskState.PARKED]),
-            )
-            .values(state=TaskState.DROPPED, finished_at=time.time())
-            .returning(_tasks.c.task_id)
-        ).all()
-        dropped += len(ended)
-        task_ids = set(
-            connection.scalars(
-                select(_needs.c.task_id).where(_needs.c.needs_task_id.in_(ended))
-            ).all()
-        )
-    return dropped
-
-
 def _forget_ended(connection: Connection, before: float) -> int:
     others = schema.task.alias("others")
     ended = (
@@ -408,7 +337,7 @@ def _forget_ended(connection: Connection, before: float) -> int:
         .limit(1000)  # every C-STORE waits while they go
     )
     ids = connection.scalars(ended).all()
-    for part in _parts(ids):
+    for part in parts(ids):
         connection.execute(
             delete(_needs).where(_needs.c.task_id.in_(part) | _needs.c.needs_task_id.in_(part))
         )
@@ -416,7 +345,7 @@ def _forget_ended(connection: Connection, before: float) -> int:
     return len(ids)
 
 
-def _parts(ids: Collection[int]) -> Iterator[Sequence[int]]:
+def parts(ids: Collection[int]) -> Iterator[Sequence[int]]:
     """SQLite bounds the number of a statement's parameters."""
     listed = list(ids)
     for start in range(0, len(listed), 250):
@@ -437,22 +366,5 @@ def _as_task(row: Row[Any]) -> Task:
         destination=row.destination,
         parameters=row.parameters,
         attempts=row.attempts,
-        line=row.line,
-    )
-
-
-def _as_row(row: Row[Any]) -> TaskRow:
-    return TaskRow(
-        task_id=row.task_id,
-        state=TaskState(row.state),
-        action=Action(row.action),
-        lane=row.lane,
-        event_id=row.event_id,
-        instance_id=row.instance_id,
-        destination=row.destination,
-        attempts=row.attempts,
-        run_at=as_datetime(row.run_at) if row.state == TaskState.WAITING else None,
-        error_kind=row.error_kind,
-        error=row.error,
         line=row.line,
     )

@@ -10,6 +10,7 @@ from dimse_support import CT, EXPLICIT, IMPLICIT, storage_scp
 from gateway_process import free_port
 from pydicom import dcmread
 from pynetdicom import AE, evt
+from serving import serving
 from store_support import Instances
 from waiting import wait_until
 
@@ -89,7 +90,7 @@ def plan(store: Store, receive, made_ct) -> Callable[..., list[str]]:
 
 
 def rows(store: Store, name: str) -> list[TaskRow]:
-    return [row for row in store.tasks.rows([*TaskState]) if row.destination == name]
+    return [row for row in store.board.rows([*TaskState]) if row.destination == name]
 
 
 def states(store: Store, name: str) -> list[str]:
@@ -115,15 +116,12 @@ def test_an_association_is_used_again_for_what_comes_later(store, forwarding, pl
     entity = AE("ARCHIVE")
     entity.add_supported_context(CT, [EXPLICIT, IMPLICIT])
     handlers = [(evt.EVT_ACCEPTED, opened.append), (evt.EVT_C_STORE, lambda event: 0x0000)]
-    server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
-    try:
-        forwarding("archive", server.server_address[1], linger_s=30)
+    with serving(entity, handlers) as port:
+        forwarding("archive", port, linger_s=30)
         for _ in range(3):
             plan(4, "archive")
             until(store, "archive", "done")
         assert len(opened) == 1
-    finally:
-        server.shutdown()
 
 
 def test_a_destination_that_is_down_keeps_its_instances_and_nobody_else_s(store, forwarding, plan):
@@ -146,13 +144,10 @@ def test_what_waited_is_delivered_when_the_destination_is_up_again(store, forwar
     entity = AE("ARCHIVE")
     entity.add_supported_context(CT, [EXPLICIT])
     handlers = [(evt.EVT_C_STORE, lambda event: stored.append(event) or 0x0000)]
-    server = entity.start_server(("127.0.0.1", port), block=False, evt_handlers=handlers)
-    try:
+    with serving(entity, handlers, port=port):
         until(store, "archive", "done")
         assert len(stored) == 5
         assert {row.attempts for row in rows(store, "archive")} == {0}
-    finally:
-        server.shutdown()
 
 
 @pytest.mark.parametrize("status", [0xA700, 0xA900, 0xC000])

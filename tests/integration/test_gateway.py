@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from archive import EVERYTHING, Archive, listening
+from archive import EVERYTHING, Archive
 from gateway_process import GatewayProcess
 from images import make_ct
 from pydicom.uid import (
@@ -39,7 +39,7 @@ def routed(
 ) -> Iterator[tuple[GatewayProcess, Archive]]:
     """A gateway whose route.lua has been loaded, and its destination `archive`, which is up."""
     archive = Archive(syntaxes)
-    with listening(archive), GatewayProcess(folder, archive.destination("archive")) as gateway:
+    with archive.listening(), GatewayProcess(folder, archive.destination("archive")) as gateway:
         gateway.script("route.lua", lua)
         wait_until(lambda: gateway.events("script loaded"))
         yield gateway, archive
@@ -74,7 +74,7 @@ class TestScripts:
     def test_a_dropped_script_works_within_a_second_and_without_a_restart(self, tmp_path: Path):
         archive = Archive()
         with (
-            listening(archive),
+            archive.listening(),
             GatewayProcess(tmp_path, archive.destination("archive")) as gateway,
         ):
             send(gateway, tmp_path / "before")
@@ -147,7 +147,7 @@ class TestDestinations:
     ):
         up, down = Archive(), Archive()
         toml = QUICK_RETRIES + up.destination("up") + down.destination("down")
-        with listening(up), GatewayProcess(tmp_path, toml) as gateway:
+        with up.listening(), GatewayProcess(tmp_path, toml) as gateway:
             gateway.script("up.lua", FORWARD % "up")
             gateway.script("down.lua", FORWARD % "down")
             wait_until(lambda: len(gateway.events("script loaded")) == 2)
@@ -156,7 +156,7 @@ class TestDestinations:
             wait_until(lambda: [task["error_kind"] for task in queue(gateway)].count(
                 "remote-unreachable") == 10)  # fmt: skip
             assert all(task["attempts"] == 0 for task in queue(gateway))
-            with listening(down):
+            with down.listening():
                 down.wait_for(10)
                 wait_until(lambda: not queue(gateway))
 
@@ -170,7 +170,7 @@ class TestDestinations:
             wait_until(lambda: gateway.events("script loaded"))
             send(gateway, tmp_path / "images", 3)
             wait_until(lambda: gateway.events("destination in trouble, its instances wait"))
-            with listening(archive):
+            with archive.listening():
                 gateway.command("queue", "retry", "--all", "--state", "waiting")
                 archive.wait_for(3)
 

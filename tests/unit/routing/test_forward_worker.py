@@ -119,11 +119,11 @@ def work(worker: ForwardWorker, *, stopping: bool = False) -> bool:
 
 
 def states(store: Store) -> list[str]:
-    return [row.state for row in store.tasks.rows([*TaskState])]
+    return [row.state for row in store.board.rows([*TaskState])]
 
 
 def attempts(store: Store) -> list[int]:
-    return [row.attempts for row in store.tasks.rows([*TaskState])]
+    return [row.attempts for row in store.board.rows([*TaskState])]
 
 
 def left_over(tmp_path: Path) -> list[Path]:
@@ -167,7 +167,7 @@ def test_a_syntax_that_nobody_can_produce_is_parked_at_once(store, worker, link,
     plan(1)
     link.takes = frozenset({JPEG2000_LOSSLESS.uid})
     work(worker)
-    (row,) = store.tasks.rows()
+    (row,) = store.board.rows()
     assert (row.state, row.error_kind) == ("parked", "no-acceptable-syntax")
 
 
@@ -180,7 +180,7 @@ def test_a_destination_that_is_down_charges_nobody_and_is_left_alone(
     work(worker)
     assert states(store) == ["waiting"] * 3
     assert attempts(store) == [0] * 3
-    assert {row.error_kind for row in store.tasks.rows()} == {error.kind}
+    assert {row.error_kind for row in store.board.rows()} == {error.kind}
     link.cannot_open = None
     assert not work(worker)  # not before the breaker lets it
     assert link.opened == []
@@ -204,7 +204,7 @@ def test_an_instance_is_parked_after_its_last_attempt(store, worker, link, plan)
             store.committer.commit(
                 lambda c: c.exec_driver_sql("update task set run_at = 0").rowcount
             )
-    (row,) = store.tasks.rows()
+    (row,) = store.board.rows()
     assert (row.state, row.attempts, row.error_kind) == ("parked", 3, "remote-refused")
 
 
@@ -231,8 +231,8 @@ def test_a_fault_of_ours_with_one_instance_does_not_keep_the_others(store, worke
     while work(worker):
         pass
     assert states(store) == ["done", "parked", "done", "done"]
-    assert store.tasks.rows()[0].error_kind == "internal"
-    assert "secret" not in store.tasks.rows()[0].error
+    assert store.board.rows()[0].error_kind == "internal"
+    assert "secret" not in store.board.rows()[0].error
 
 
 def test_a_file_that_goes_right_after_it_was_sent_does_no_harm(

@@ -82,7 +82,7 @@ def work(store: Store, codecs: FakeCodecs, *, stopping: bool = False) -> bool:
 
 
 def states(store: Store) -> list[str]:
-    return [row.state for row in store.tasks.rows([*TaskState])]
+    return [row.state for row in store.board.rows([*TaskState])]
 
 
 def left_over(tmp_path: Path) -> list[Path]:
@@ -137,7 +137,7 @@ def test_a_result_is_verified_unless_the_script_says_otherwise(store, plan, aske
 def test_an_image_that_cannot_be_transcoded_is_parked_with_the_reason(store, plan, tmp_path):
     plan()
     work(store, FakeCodecs(CodecFailed("damaged")))
-    parked, blocked = store.tasks.rows()
+    parked, blocked = store.board.rows()
     assert (parked.state, parked.error_kind, parked.error) == ("parked", "codec-failed", "damaged")
     assert blocked.state == "blocked"
     assert left_over(tmp_path) == []
@@ -153,7 +153,7 @@ def test_the_original_goes_on_when_the_script_wants_that(store, version, plan):
 def test_a_codec_that_is_ended_with_the_gateway_is_no_fault_of_the_image(store, plan):
     plan()
     work(store, FakeCodecs(TranscodeError("killed")), stopping=True)
-    store.tasks.counts()
+    store.board.counts()
     store.committer.commit(lambda connection: None)  # what was submitted before is in
     assert states(store) == ["waiting", "blocked"]
 
@@ -161,7 +161,7 @@ def test_a_codec_that_is_ended_with_the_gateway_is_no_fault_of_the_image(store, 
 def test_a_fault_of_ours_with_one_image_is_parked_and_seen(store, plan, tmp_path):
     plan()
     work(store, FakeCodecs(ZeroDivisionError("secret of the patient")))
-    parked, _blocked = store.tasks.rows()
+    parked, _blocked = store.board.rows()
     assert (parked.state, parked.error_kind) == ("parked", "internal")
     assert "secret" not in parked.error
     assert left_over(tmp_path) == []

@@ -237,7 +237,7 @@ def test_a_plan_and_the_cursor_are_committed_together(store, kept, new_task):
     task = new_task(1, Action.DELETE, version)
     store.outbox.settle("a", event, lambda find: [task])
     assert waiting(store) == []
-    assert [row.event_id for row in store.tasks.rows()] == [event]
+    assert [row.event_id for row in store.board.rows()] == [event]
 
 
 def test_a_plan_that_fails_leaves_the_event_waiting_and_no_task(store, add):
@@ -250,7 +250,7 @@ def test_a_plan_that_fails_leaves_the_event_waiting_and_no_task(store, add):
     with pytest.raises(UnknownDestination):
         store.outbox.settle("a", event, plan)
     assert waiting(store) == [event]
-    assert store.tasks.rows() == []
+    assert store.board.rows() == []
     assert status(store).events_handled == 0
 
 
@@ -275,7 +275,7 @@ def test_a_plan_is_never_entered_twice(store, kept, new_task):
     store.outbox.settle("a", event, lambda find: [new_task(1, Action.DELETE, version)])
     with pytest.raises(StoreError):
         store.outbox.settle("a", event, lambda find: [new_task(1, Action.DELETE, version)])
-    assert len(store.tasks.rows()) == 1
+    assert len(store.board.rows()) == 1
 
 
 # --- parked events -------------------------------------------------------------------------------

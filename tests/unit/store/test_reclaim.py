@@ -137,7 +137,7 @@ def test_a_task_that_is_not_over_keeps_its_file(store, version, new_task, state)
             store.tasks.park(task, TranscodeError("no")).result()
     elif state == "blocked":
         (task,) = store.tasks.claim(Action.TRANSCODE, 1)
-    assert state in {row.state for row in store.tasks.rows()}
+    assert state in {row.state for row in store.board.rows()}
     assert reclaimed(store) == 0
 
 
@@ -149,7 +149,7 @@ def test_a_task_that_is_over_keeps_nothing(store, version, new_task, end):
         (task,) = store.tasks.claim(Action.FORWARD, 1, "pacs")
         store.tasks.done(task).result()
     else:
-        store.tasks.drop([row.task_id for row in store.tasks.rows()])
+        store.board.drop([row.task_id for row in store.board.rows()])
     assert reclaimed(store) == 1
 
 
@@ -226,5 +226,5 @@ def test_history_of_tasks_outlives_the_instance(store, version, new_task):
     settle(store, "a", new_task(1, Action.DELETE, version))
     store.tasks.run_deletions(9)
     assert reclaimed(store) == 1
-    assert [row.state for row in store.tasks.rows([TaskState.DONE])] == ["done"]
+    assert [row.state for row in store.board.rows([TaskState.DONE])] == ["done"]
     store.committer.commit(lambda c: add_plan(c, "b", 1, []))

@@ -43,7 +43,7 @@ def plan(store):
 def found(store: Store, *states: TaskState) -> list[tuple[int, str]]:
     """Step and state of tasks, in the order they were planned; of all by default."""
     return [
-        (int(row.line.split(":")[1]), row.state) for row in store.tasks.rows(states or [*TaskState])
+        (int(row.line.split(":")[1]), row.state) for row in store.board.rows(states or [*TaskState])
     ]
 
 
@@ -274,7 +274,7 @@ def test_a_postponed_task_is_claimed_again_when_it_is_due(store, version, plan, 
     task = claim_one(store, Action.FORWARD, "pacs")
     store.tasks.postpone(task, TROUBLE, 60).result(ANSWER_S)
     assert claim(store, Action.FORWARD, 9, "pacs") == []
-    (row,) = store.tasks.rows()
+    (row,) = store.board.rows()
     assert (row.state, row.error_kind, row.attempts) == ("waiting", "remote-unreachable", 1)
     later(61)
     assert claim_one(store, Action.FORWARD, "pacs").attempts == 1
@@ -284,7 +284,7 @@ def test_a_task_given_back_is_due_at_once_and_not_charged(store, version, plan, 
     plan(new_task(1, Action.FORWARD, version, destination="pacs"))
     task = claim_one(store, Action.FORWARD, "pacs")
     store.tasks.excuse([task], TROUBLE, 0).result(ANSWER_S)
-    assert store.tasks.rows()[0].error == "nobody is there"
+    assert store.board.rows()[0].error == "nobody is there"
     assert claim_one(store, Action.FORWARD, "pacs").attempts == 0
 
 
@@ -301,7 +301,7 @@ def test_a_parked_task_waits_for_a_person_and_blocks_what_needs_it(store, versio
     store.tasks.park(task, TranscodeError("no")).result(ANSWER_S)
     assert found(store) == [(1, "parked"), (2, "blocked")]
     assert claim(store, Action.TRANSCODE) == []
-    assert store.tasks.retry([task.task_id]) == 1
+    assert store.board.retry([task.task_id]) == 1
     store.tasks.done(claim_one(store, Action.TRANSCODE)).result(ANSWER_S)
     assert found(store) == [(1, "done"), (2, "waiting")]
 
@@ -310,8 +310,8 @@ def test_a_retried_task_has_all_its_attempts_and_no_old_error(store, version, pl
     plan(new_task(1, Action.FORWARD, version, destination="pacs"))
     task = claim_one(store, Action.FORWARD, "pacs")
     store.tasks.postpone(task, TROUBLE, 3600).result(ANSWER_S)
-    assert store.tasks.retry([task.task_id]) == 1
-    assert store.tasks.rows()[0].error == ""
+    assert store.board.retry([task.task_id]) == 1
+    assert store.board.rows()[0].error == ""
     assert claim_one(store, Action.FORWARD, "pacs").attempts == 0
 
 
@@ -324,7 +324,7 @@ def test_what_runs_or_is_over_can_be_neither_retried_nor_dropped(
     running = claim_one(store, Action.FORWARD, "one")
     over = claim_one(store, Action.FORWARD, "two")
     store.tasks.done(over).result(ANSWER_S)
-    assert getattr(store.tasks, how)([running.task_id, over.task_id, 999]) == 0
+    assert getattr(store.board, how)([running.task_id, over.task_id, 999]) == 0
     assert found(store) == [(1, "running"), (1, "done")]
 
 
@@ -337,8 +337,8 @@ def test_dropping_a_task_drops_all_that_needs_it_and_spares_the_instance(
         new_task(3, Action.DELETE, version, needs=(1, 2)),
         new_task(4, Action.FORWARD, version, destination="other"),
     )
-    (first, *_rest) = store.tasks.rows()
-    assert store.tasks.drop([first.task_id]) == 3
+    (first, *_rest) = store.board.rows()
+    assert store.board.drop([first.task_id]) == 3
     assert found(store, TaskState.DROPPED) == [(1, "dropped"), (2, "dropped"), (3, "dropped")]
     assert found(store, TaskState.WAITING) == [(4, "waiting")]
     assert Instances(store.engine).current(version.instance_id) == version
@@ -351,7 +351,7 @@ def test_dropping_the_forward_spares_what_was_to_be_deleted_after_it(
         new_task(1, Action.FORWARD, version, destination="pacs"),
         new_task(2, Action.DELETE, version, needs=(1,)),
     )
-    store.tasks.drop([store.tasks.rows()[0].task_id])
+    store.board.drop([store.board.rows()[0].task_id])
     assert store.tasks.run_deletions(10) == 0
     assert Instances(store.engine).current(version.instance_id) == version
 
@@ -368,8 +368,8 @@ def test_more_tasks_than_a_statement_has_parameters_can_be_retried_or_dropped(
     event.listen(store.engine, "connect", few_parameters)
     store.engine.dispose()
     plan(new_task(1, Action.FORWARD, version, destination="pacs"))
-    (row,) = store.tasks.rows()
-    assert getattr(store.tasks, how)([*range(10_000, 12_000), row.task_id]) == 1
+    (row,) = store.board.rows()
+    assert getattr(store.board, how)([*range(10_000, 12_000), row.task_id]) == 1
 
 
 # --- restarts and history ------------------------------------------------------------------------
@@ -387,7 +387,7 @@ def test_a_task_whose_version_is_gone_does_not_run_for_ever(store, plan, new_tas
     version = Version(77, "i", "1.4", "1.3", "1.2.840.10008.1.2.1", "r0", 1, VersionState.CURRENT)
     plan(new_task(1, Action.FORWARD, version, destination="pacs"))
     assert claim(store, Action.FORWARD, 9, "pacs") == []
-    (row,) = store.tasks.rows()
+    (row,) = store.board.rows()
     assert (row.state, row.error_kind) == (TaskState.PARKED, "not-found")
 
 
@@ -410,20 +410,20 @@ def test_plans_that_ended_long_ago_are_forgotten_as_a_whole(store, version, plan
 
 def test_dropped_plans_are_forgotten_too(store, version, plan, new_task, later):
     plan(new_task(1, Action.FORWARD, version, destination="one"))
-    store.tasks.drop([row.task_id for row in store.tasks.rows()])
+    store.board.drop([row.task_id for row in store.board.rows()])
     later(1000)
     assert store.tasks.forget_ended(500) == 1
 
 
 def test_every_state_is_counted(store, version, plan, new_task):
-    assert set(store.tasks.counts()) == set(TaskState)
+    assert set(store.board.counts()) == set(TaskState)
     plan(new_task(1, Action.FORWARD, version, destination="one"))
-    assert store.tasks.counts()[TaskState.WAITING] == 1
+    assert store.board.counts()[TaskState.WAITING] == 1
 
 
 def test_a_row_tells_what_an_administrator_asks(store, version, plan, new_task):
     plan(new_task(1, Action.FORWARD, version, destination="pacs"))
-    (row,) = store.tasks.rows()
+    (row,) = store.board.rows()
     assert (row.action, row.destination, row.instance_id, row.lane, row.line) == (
         Action.FORWARD, "pacs", version.instance_id, "a", "lane.lua:1",
     )  # fmt: skip
