@@ -16,6 +16,7 @@ from gateway.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSIO
 from gateway.dimse.crowd import Crowd
 from gateway.dimse.inbound import House, InboundAssociation
 from gateway.dimse.policy import VERIFICATION, Policy
+from gateway.errors import CannotListen
 from gateway.metrics import Metrics
 from gateway.ports import Ingest
 
@@ -34,10 +35,14 @@ class Receiver:
     def start(self) -> int:
         """Listen; answer the port, which is a free one if the configuration says 0.
 
-        Raises OSError: the address or the port cannot be had.
+        Raises CannotListen.
         """
         settings = self._settings
-        door = _Door(_entity(settings), (settings.host, settings.port), self._house)
+        try:
+            door = _Door(_entity(settings), (settings.host, settings.port), self._house)
+        except OSError as exc:
+            reason = exc.strerror or str(exc)
+            raise CannotListen(settings.host, settings.port, reason) from exc
         self._door = door
         # Upstream polls for shutdown; half a second of that is the longest part of stopping.
         self._thread = threading.Thread(

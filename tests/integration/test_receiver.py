@@ -25,6 +25,7 @@ from structlog.testing import capture_logs
 from waiting import wait_until
 
 from gateway.errors import (
+    CannotListen,
     DuplicateRefused,
     InstanceMismatch,
     InstanceUnreadable,
@@ -310,7 +311,7 @@ def test_no_new_connection_is_taken_after_stopping(tmp_path):
 def test_a_port_that_is_taken_is_an_error_at_the_start(tmp_path):
     with (
         receiving(tmp_path / "in") as running,
-        pytest.raises(OSError, match="in use"),
+        pytest.raises(CannotListen, match="in use"),
         receiving(tmp_path / "other", port=running.port),
     ):
         pass
