@@ -1,7 +1,6 @@
 """The seams: what a room needs of another room, each with a second implementation or a fake."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -14,13 +13,6 @@ from gateway.model import (
     TranscodeReport,
     Version,
 )
-
-
-class Clock(Protocol):
-    """Wall-clock time, so that tests need not wait."""
-
-    def now(self) -> datetime:
-        """The present moment, timezone-aware UTC."""
 
 
 class Arrival(Protocol):

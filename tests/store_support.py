@@ -3,7 +3,8 @@
 from sqlalchemy import Engine
 
 from gateway.model import Version
-from gateway.store.instances import find_current, find_version
+from gateway.store import schema
+from gateway.store.instances import as_version, find_current, select_versions
 
 
 class Instances:
@@ -18,4 +19,7 @@ class Instances:
 
     def version(self, version_id: int) -> Version | None:
         with self._engine.connect() as connection:
-            return find_version(connection, version_id)
+            row = connection.execute(
+                select_versions().where(schema.version.c.version_id == version_id)
+            ).first()
+        return as_version(row) if row else None

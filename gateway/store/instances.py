@@ -164,12 +164,6 @@ def mark_deleted(connection: Connection, version_id: int) -> int:
     return connection.execute(_DELETE_ALL_OF, {"root": root}).rowcount
 
 
-def find_version(connection: Connection, version_id: int) -> Version | None:
-    """The version with this id, None when it is gone."""
-    row = _row(connection, version_id)
-    return as_version(row) if row else None
-
-
 def find_current(connection: Connection, instance_id: str) -> Version | None:
     """The version that an instance's id names, None when there is no such instance."""
     row = connection.execute(

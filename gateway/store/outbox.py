@@ -257,10 +257,6 @@ def lanes_now() -> dict[str, float]:
     return {"closed_after": time.time() - REOPEN_WITHIN_S}
 
 
-def _cursor_of(lane: str) -> Any:
-    return select(_lanes.c.cursor).where(_lanes.c.name == lane).scalar_subquery()
-
-
 def _unmarked(lane: str) -> Any:
     return ~exists().where(_marks.c.lane == lane, _marks.c.event_id == _events.c.event_id)
 
