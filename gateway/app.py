@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -85,6 +85,8 @@ class Gateway:
         running.callback(store.close)
         Recovery(store.engine, store.committer, store.files, settings.store.duplicates).run()
         store.tasks.reset_running()
+        for name in store.board.destinations() - self._destinations():
+            log.warning("tasks wait for a destination that is not configured", destination=name)
 
         self._start_workers(store, work, running)
         settings.scripts.folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +115,7 @@ class Gateway:
             data=str(settings.store.folder),
         )
 
-    def _destinations(self) -> Collection[str]:
+    def _destinations(self) -> Set[str]:
         return self._settings.destinations.keys()
 
     def _ingest(self, store: Store, stored: Signal) -> StoreIngest:

@@ -41,6 +41,17 @@ class TaskBoard:
         found = {row[0]: row[1] for row in rows}
         return {state: found.get(state, 0) for state in TaskState}
 
+    def destinations(self) -> set[str]:
+        """Those that some task which has not come to its end is to send to."""
+        with self._engine.connect() as connection:
+            return set(
+                connection.scalars(
+                    select(_tasks.c.destination)
+                    .where(_tasks.c.action == Action.FORWARD, _tasks.c.state.in_(OPEN))
+                    .distinct()
+                )
+            )
+
     def retry(self, task_ids: Collection[int]) -> int:
         """Have parked or waiting tasks tried now, with all attempts; answer how many there were."""
 

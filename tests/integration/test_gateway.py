@@ -189,6 +189,18 @@ class TestDestinations:
             (parked,) = wait_until(lambda: [t for t in queue(gateway) if t["state"] == "parked"])
             assert parked["error_kind"] == "no-acceptable-syntax"
 
+    def test_one_that_the_configuration_does_not_name_any_more_is_told_at_the_start(
+        self, tmp_path: Path
+    ):
+        with GatewayProcess(tmp_path, Archive().destination("old-pacs")) as gateway:
+            gateway.script("route.lua", FORWARD % "old-pacs")
+            wait_until(lambda: gateway.events("script loaded"))
+            send(gateway, tmp_path / "images")
+            wait_until(lambda: gateway.events("destination in trouble, its instances wait"))
+        with GatewayProcess(tmp_path) as gateway:
+            (told,) = gateway.events("tasks wait for a destination that is not configured")
+            assert told["destination"] == "old-pacs"
+
 
 class TestDamagedImages:
     def test_an_image_that_no_codec_can_read_is_parked_and_the_next_one_goes_on(
