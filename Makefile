@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test peers lint install crash bench clean
+.PHONY: help demo test test-all peers lint install crash bench clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: $(INSTALLED)  ## the main job on real images: receive, script, compress, f
 	$(BIN)/python samples/demo.py
 
 test: $(INSTALLED) lint peers  ## lint, types and the whole everyday suite
+	$(BIN)/python -m pytest -m "not long"
+
+test-all: $(INSTALLED) lint peers  ## the same, and what takes longer: the benchmark, in small
 	$(BIN)/python -m pytest
 
 crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and count

@@ -12,7 +12,7 @@ COMPARE = Path(__file__).parents[2] / "bench" / "compare.py"
 IMAGES = 8
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.peer
 @pytest.mark.skipif(not shutil.which("storescu"), reason="DCMTK is not installed")
 def test_the_benchmark_measures_every_workload_and_writes_the_results(tmp_path: Path):
