@@ -73,6 +73,10 @@ _ADVANCE_IN_ORDER = (
         ~exists().where(
             _events.c.event_id > _lanes.c.cursor, _events.c.event_id < bindparam("reached")
         ),
+        # One that was parked ahead of the cursor and is to be handled again leaves its mark.
+        ~exists().where(
+            _marks.c.lane == bindparam("lane"), _marks.c.event_id == bindparam("reached")
+        ),
     )
     .values(cursor=bindparam("reached"))
 )

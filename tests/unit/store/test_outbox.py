@@ -315,6 +315,17 @@ def test_a_retried_event_that_succeeds_is_over(store, add):
     assert (waiting(store), marks(store)) == ([], 0)
 
 
+def test_a_retried_event_that_the_cursor_reaches_afterwards_is_over_too(store, add):
+    store.outbox.open_lane("a")
+    first, second = add(2)
+    park(store, second)  # ahead of the cursor: another worker still has the first
+    store.outbox.retry_events([("a", second)])
+    settle(store, first)
+    settle(store, second)
+    assert waiting(store) == []
+    assert marks(store) == 0
+
+
 def test_a_retried_event_that_fails_again_is_parked_with_the_new_reason(store, add):
     store.outbox.open_lane("a")
     (event,) = add(1)
