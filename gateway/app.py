@@ -67,7 +67,7 @@ class Gateway:
         self.http_port = 0
 
     def start(self) -> None:
-        """Recover, then start every part, the receiver last. Raises GatewayError, OSError."""
+        """Recover, then start every part after those it needs. Raises GatewayError, OSError."""
         with ExitStack() as starting:
             self._start(starting)
             self._running = starting.pop_all()

@@ -77,7 +77,7 @@ _TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
     Column("destination", lambda task: task.destination),
     Column("planned by", lambda task: task.line or task.lane),
     Column("tries", lambda task: task.attempts, is_number=True),
-    Column("next try", lambda task: _next_try(task)),
+    Column("next try", _next_try),
     Column("error", lambda task: task.error),
 )
 _EVENT_COLUMNS: tuple[Column[ParkedEvent], ...] = (

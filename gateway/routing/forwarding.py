@@ -160,7 +160,7 @@ class ForwardWorker:
         if error.blames_peer:
             self._in_trouble(error, tasks)
             return
-        for task in tasks:  # ours: every one of them would fail alike
+        for task in tasks:  # the peer is well, or the fault is ours: each of them fails alike
             self._failed(task, error).result()
 
     def _break_off(self, error: GatewayError, untried: Sequence[Task]) -> None:

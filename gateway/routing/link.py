@@ -45,15 +45,11 @@ class Link:
 
     def accepted(self, sop_class_uid: str) -> frozenset[str]:
         """The transfer syntaxes that the peer took for this SOP class."""
-        if self._association is None:
-            raise AssociationRejected("no association is open")
-        return self._association.accepted(sop_class_uid)
+        return self._opened().accepted(sop_class_uid)
 
     def store(self, path: Path) -> None:
         """Send one file. Raises RemoteError."""
-        if self._association is None:
-            raise AssociationRejected("no association is open")
-        self._association.store(path)
+        self._opened().store(path)
         self._used_at = time.monotonic()
 
     def close_if_idle(self) -> None:
@@ -66,6 +62,11 @@ class Link:
         association, self._association = self._association, None
         if association is not None:
             association.release()
+
+    def _opened(self) -> ForwardAssociation:
+        if self._association is None:
+            raise AssociationRejected("no association is open")
+        return self._association
 
     def _serves(self, calling_aet: str, needed: Needed) -> bool:
         return (

@@ -15,6 +15,7 @@ from sqlalchemy import (
     delete,
     exists,
     insert,
+    or_,
     select,
     update,
 )
@@ -25,7 +26,8 @@ from gateway.store import schema
 
 DuplicatePolicy = Literal["overwrite", "keep", "reject"]
 _version, _instance, _event = schema.version, schema.instance, schema.event
-_is_live = (_version.c.state == VersionState.CURRENT) | (_version.c.state == VersionState.KEPT)
+LIVE = (VersionState.CURRENT, VersionState.KEPT)
+_is_live = or_(*(_version.c.state == state for state in LIVE))
 
 # Statements of the receiving path are made once: making one costs more than running it.
 _FIND_LIVE = select(
@@ -123,7 +125,7 @@ def add_derived(
     if source is None:
         raise NotFound(f"version {source_version_id} does not exist any more")
     state = VersionState.DERIVED
-    if replace and source.state in (VersionState.CURRENT, VersionState.KEPT):
+    if replace and source.state in LIVE:
         state = VersionState(source.state)
         connection.execute(
             update(_version)

@@ -22,6 +22,7 @@ from gateway.store import schema
 from gateway.store.committer import Committer
 from gateway.store.files import RECEIVED, FileStorage, device_errors
 from gateway.store.instances import (
+    LIVE,
     DuplicatePolicy,
     NewVersion,
     Outcome,
@@ -33,7 +34,6 @@ from gateway.store.repetition import keep_one_file
 from gateway.store.tasks import wanted_by_a_task
 
 log = logger("store")
-_LIVE = (VersionState.CURRENT, VersionState.KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Recovery:
     def _resolve_row(self, key: str, row: tuple[int, VersionState]) -> bool:
         """Answer True for damage, False when the row was on its way out."""
         version_id, state = row
-        if state in _LIVE or self._is_wanted(version_id):
+        if state in LIVE or self._is_wanted(version_id):
             log.error("the file of a stored instance is missing", key=key, version=version_id)
             return True
         self._committer.commit(lambda connection: delete_versions(connection, [version_id]))
