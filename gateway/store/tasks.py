@@ -53,6 +53,7 @@ _IS_DUE = select(_tasks.c.task_id).where(
 )
 # In the order of its index: by task_id, each claim would sort all that waits.
 _NEXT_DUE = _IS_DUE.order_by(_tasks.c.run_at, _tasks.c.task_id).limit(bindparam("at_most"))
+_ANY_DUE = _IS_DUE.limit(1)
 _CLAIM = (
     update(_tasks)
     .where(_tasks.c.task_id.in_(_NEXT_DUE))
@@ -159,12 +160,7 @@ class Tasks:
 
     def is_asked_for(self, destination: str) -> bool:
         """Somebody asked by retry() that this destination be tried now."""
-        with self._engine.connect() as connection:
-            asked = connection.scalar(
-                _IS_DUE.limit(1),
-                _due(Action.FORWARD, destination) | {"now": NOW_PLEASE},
-            )
-        return asked is not None
+        return self._is_due(Action.FORWARD, destination, by=NOW_PLEASE)
 
     def park(self, task: Task, error: GatewayError) -> "Future[Any]":
         """No further attempt without a person; its reason is kept."""
@@ -181,6 +177,7 @@ class Tasks:
             return 0
 
         def apply(connection: Connection) -> int:
+            # Only other deletions can need one: the next round finds them, nobody has to be told.
             claimed = _claim(connection, Action.DELETE, limit, "")
             for task in claimed:
                 mark_deleted(connection, task.version.version_id)
@@ -233,9 +230,9 @@ class Tasks:
         for action, destination in future.result():
             self._on_waiting(action, destination)
 
-    def _is_due(self, action: Action, destination: str) -> bool:
+    def _is_due(self, action: Action, destination: str, by: float | None = None) -> bool:
         with self._engine.connect() as connection:
-            found = connection.scalar(_IS_DUE.limit(1), _due(action, destination))
+            found = connection.scalar(_ANY_DUE, _due(action, destination, by))
         return found is not None
 
 
@@ -303,8 +300,10 @@ def _park_lost(connection: Connection, task_ids: Collection[int]) -> None:
     )
 
 
-def _due(action: Action, destination: str) -> dict[str, Any]:
-    return {"due_action": action, "due_destination": destination, "now": time.time()}
+def _due(action: Action, destination: str, by: float | None = None) -> dict[str, Any]:
+    """Parameters of the statements above; by: seconds since the epoch, now for None."""
+    moment = time.time() if by is None else by
+    return {"due_action": action, "due_destination": destination, "now": moment}
 
 
 def _complete(connection: Connection, task_id: int, result_version_id: int) -> set[Kind]:
