@@ -116,20 +116,43 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class TranscodeOptions:
-    """How to transcode; what a script or a destination may ask for beyond the target syntax.
+    """How to transcode; what a script, a destination or a command may ask for beyond the target.
+
+    A target that may be lossy or not (JPEG-LS .81, JPEG 2000 .91, HTJ2K .203) is filled without
+    loss unless ratio or max_error asks for it.
 
     verify: decode a lossless result with another library and compare before it may be used.
+    quality: 1 to 100, for JPEG and lossy JPEG XL. ratio: native bytes / coded bytes, above 1, for
+    JPEG 2000 and HTJ2K. max_error: largest difference of a sample, 1 or more, for JPEG-LS.
+    photometric: the photometric interpretation that the result shall have, "" for the usual one.
+    keep_uid: a lossy result keeps its SOP Instance UID, instead of getting a new one.
+    unused_bits: "refuse" an image with bits set above High Bit in a syntax that cannot hold them,
+    or "clear" them.
+    measure: compute PSNR and largest error of a lossy result. minimum_psnr_db: a lossy result
+    that is worse is not used: the image is compressed without loss instead.
     """
 
     verify: bool = True
+    quality: int | None = None
+    ratio: float | None = None
+    max_error: int | None = None
+    photometric: str = ""
+    keep_uid: bool = False
+    unused_bits: str = "refuse"
+    measure: bool = False
+    minimum_psnr_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TranscodeReport:
-    """What a transcoding did. Seconds are CPU or wall time inside the codec process.
+    """What a transcoding did. Seconds are wall time inside codec processes, added up.
 
-    changed is False when the file already had the target syntax and was copied byte for byte.
-    verified_by: the library that decoded the result and found the same samples, "" if none had to.
+    changed is False when the file was copied byte for byte: it has the target syntax already, or
+    no pixels that the target would compress. sop_instance_uid is the result's: a lossy one has a
+    new one. verified_by: the library that read the result back and found the same, "" if none had
+    to. lossy: this transcoding lost something; then psnr_db (infinite: None) and max_error say how
+    much, if that was asked. native_bytes: size of all frames without compression, 0 when no frame
+    went through a codec. refusals: for each better rung of the ladder, why it was not taken.
     """
 
     source_syntax_uid: str
@@ -140,6 +163,12 @@ class TranscodeReport:
     codec_seconds: float
     verified_by: str
     changed: bool
+    lossy: bool = False
+    psnr_db: float | None = None
+    max_error: int | None = None
+    frames: int = 0
+    native_bytes: int = 0
+    refusals: tuple[str, ...] = ()
 
 
 class TaskState(StrEnum):

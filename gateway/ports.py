@@ -108,6 +108,9 @@ class Codecs(Protocol):
     """Transcoding, done elsewhere: files in, files out."""
 
     def transcode(
-        self, source: Path, target: Path, transfer_syntax_uid: str, options: TranscodeOptions
+        self, source: Path, target: Path, ladder: Sequence[str], options: TranscodeOptions
     ) -> TranscodeReport:
-        """Write `source` to `target` in another transfer syntax. Raises TranscodeError."""
+        """Write `source` to `target` in the first transfer syntax of the ladder that it allows.
+
+        ladder: transfer syntax UIDs, best first. Raises TranscodeError.
+        """

@@ -99,7 +99,7 @@ def convert(source: Path, target: Path, syntax_uid: str, *, verify: bool = True)
     """Transcode in this process."""
     target.unlink(missing_ok=True)
     limits = Limits(MEMORY_BYTES, grant=lambda native_bytes: None)
-    return transcode(source, target, syntax_uid, TranscodeOptions(verify=verify), limits)
+    return transcode(source, target, [syntax_uid], TranscodeOptions(verify=verify), limits)
 
 
 def samples_of(path: Path) -> np.ndarray:

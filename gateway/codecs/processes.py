@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from multiprocessing import Pipe
@@ -52,7 +53,7 @@ class CodecPool:
             self._idle.put(process)
 
     def transcode(
-        self, source: Path, target: Path, transfer_syntax_uid: str, options: TranscodeOptions
+        self, source: Path, target: Path, ladder: Sequence[str], options: TranscodeOptions
     ) -> TranscodeReport:
         """See ports.Codecs. Raises CodecProcessDied, CodecTimedOut, CodecFailed,
         TranscodeUnsupported, VerificationFailed; then there is no file at `target`.
@@ -60,7 +61,7 @@ class CodecPool:
         request = {
             "source": os.fspath(source),
             "target": os.fspath(target),
-            "syntax": transfer_syntax_uid,
+            "ladder": list(ladder),
             "options": asdict(options),
         }
         if target.exists():
@@ -90,7 +91,8 @@ class CodecPool:
 
 def _report(answer: dict[str, Any]) -> TranscodeReport:
     if "report" in answer:
-        return TranscodeReport(**answer["report"])
+        report = answer["report"]
+        return TranscodeReport(**report | {"refusals": tuple(report["refusals"])})
     raise _ERRORS.get(answer["error"], CodecFailed)(answer["message"])
 
 

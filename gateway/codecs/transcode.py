@@ -7,6 +7,8 @@ has returned.
 import os
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.codecs.limits import Limits
@@ -25,14 +27,36 @@ from gateway.model import TranscodeOptions, TranscodeReport
 def transcode(
     source_path: Path,
     target_path: Path,
+    ladder: Sequence[str],
+    options: TranscodeOptions,
+    limits: Limits,
+) -> TranscodeReport:
+    """Write `source_path` to a new file `target_path`, synced to the device.
+
+    ladder: transfer syntax UIDs, best first; the first that the image allows is made. Raises
+    TranscodeError; what is at `target_path` then is worthless, and the caller's to remove.
+    """
+    refusals: list[str] = []
+    for uid in ladder:
+        try:
+            report = _transcode(source_path, target_path, uid, options, limits)
+        except TranscodeUnsupported as refusal:
+            if len(ladder) == 1:
+                raise
+            refusals.append(f"{syntaxes.label(uid)}: {refusal}")
+            target_path.unlink(missing_ok=True)
+        else:
+            return replace(report, refusals=tuple(refusals))
+    raise TranscodeUnsupported("; ".join(refusals))
+
+
+def _transcode(
+    source_path: Path,
+    target_path: Path,
     target_syntax_uid: str,
     options: TranscodeOptions,
     limits: Limits,
 ) -> TranscodeReport:
-    """Write `source_path` to a new file `target_path` in another syntax, synced to the device.
-
-    Raises TranscodeError; what is at `target_path` then is worthless, and the caller's to remove.
-    """
     started = time.perf_counter()
     meta, source = syntax_of(source_path)
     target = _known(target_syntax_uid)

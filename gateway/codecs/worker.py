@@ -63,7 +63,7 @@ def handle(request: dict[str, Any], memory_bytes: int) -> dict[str, Any]:
         report = transcode(
             Path(request["source"]),
             Path(request["target"]),
-            request["syntax"],
+            request["ladder"],
             TranscodeOptions(**request["options"]),
             Limits(memory_bytes, grant_cpu),
         )

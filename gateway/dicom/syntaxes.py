@@ -99,7 +99,7 @@ ALL: tuple[TransferSyntax, ...] = (
     TransferSyntax(_J + "110", "JPEGXLLossless", "jpegxl-lossless", Family.OTHER),
     TransferSyntax(_J + "111", "JPEGXLJPEGRecompression", "jpegxl-jpeg", Family.OTHER, lossy=True),
     TransferSyntax(_J + "112", "JPEGXL", "jpegxl-lossy", Family.OTHER, lossy=True),
-    TransferSyntax(_J + "201", "HTJ2KLossless", "htj2k-lossless", Family.JPEG2000),
+    TransferSyntax(_J + "201", "HTJ2KLossless", "htj2k", Family.JPEG2000),
     TransferSyntax(_J + "202", "HTJ2KLosslessRPCL", "htj2k-rpcl", Family.JPEG2000),
     TransferSyntax(_J + "203", "HTJ2K", "htj2k-lossy", Family.JPEG2000, lossy=True),
     TransferSyntax(_J + "204", "JPIPHTJ2KReferenced", "jpip-htj2k", Family.JPIP),
@@ -111,7 +111,11 @@ ALL: tuple[TransferSyntax, ...] = (
     TransferSyntax("1.2.840.10008.1.2.8.1", "DeflatedImageFrameCompression", "deflated-frames", Family.OTHER),
 )  # fmt: skip
 
-_BY_NAME = {name: ts for ts in ALL for name in (ts.uid, ts.keyword.lower(), ts.short)}
+_BY_UID = {ts.uid: ts for ts in ALL}
+_BY_KEYWORD = {ts.keyword: ts for ts in ALL}
+# In any case. A short name goes before a keyword: "htj2k" is lossless, as "j2k" is; PS3.6's "HTJ2K"
+# is the syntax that may be lossy.
+_BY_NAME = {ts.keyword.lower(): ts for ts in ALL} | {ts.short: ts for ts in ALL}
 
 
 class UnknownTransferSyntax(ValueError):
@@ -122,11 +126,23 @@ class UnknownTransferSyntax(ValueError):
 
 
 def lookup(name: str) -> TransferSyntax:
-    """The syntax with this UID, keyword or short name (any case). Raises UnknownTransferSyntax."""
-    try:
-        return _BY_NAME[name.strip().lower()]
-    except KeyError:
-        raise UnknownTransferSyntax(name) from None
+    """The syntax with this UID, keyword (as PS3.6 writes it, or in any case) or short name.
+
+    Raises UnknownTransferSyntax.
+    """
+    wanted = name.strip()
+    found = _BY_UID.get(wanted) or _BY_KEYWORD.get(wanted) or _BY_NAME.get(wanted.lower())
+    if found is None:
+        raise UnknownTransferSyntax(name)
+    return found
+
+
+def ladder(names: str) -> tuple[TransferSyntax, ...]:
+    """The syntaxes of "htj2k, j2k, explicit": best first, each once. Raises UnknownTransferSyntax.
+
+    One name is a ladder of one rung.
+    """
+    return tuple(dict.fromkeys(lookup(name) for name in names.split(",")))
 
 
 def by_uid(uid: str) -> TransferSyntax:
@@ -134,7 +150,7 @@ def by_uid(uid: str) -> TransferSyntax:
 
     That is how every syntax of the standard since 1996 is encoded (PS3.5 A.4).
     """
-    return _BY_NAME.get(uid) or TransferSyntax(uid, uid, uid, Family.OTHER)
+    return _BY_UID.get(uid) or TransferSyntax(uid, uid, uid, Family.OTHER)
 
 
 def label(uid: str) -> str:

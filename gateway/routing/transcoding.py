@@ -36,7 +36,7 @@ class Transcoding:
         options = TranscodeOptions(verify=self._verify if verify is None else verify)
         try:
             report = self._codecs.transcode(
-                self._storage.path(version.storage_key), staged.path, syntax_uid, options
+                self._storage.path(version.storage_key), staged.path, [syntax_uid], options
             )
         except BaseException:
             staged.discard()

@@ -209,7 +209,7 @@ def test_bundled_file(name: str, pool: CodecPool, tmp_path: Path):
 
 def _outcome(pool: CodecPool, source: Path, target: Path, syntax: str) -> str:
     try:
-        report = pool.transcode(source, target, syntax, VERIFY)
+        report = pool.transcode(source, target, [syntax], VERIFY)
     except TranscodeError as error:
         return error.kind
     assert bool(report.verified_by) == report.changed
@@ -263,7 +263,7 @@ def _run(*command: str | Path) -> str:
 def test_gdcm_decodes_the_same_samples(name: str, pool: CodecPool, tmp_path: Path):
     gdcmconv = _program("gdcmconv")
     ours, theirs = tmp_path / "ours.dcm", tmp_path / "theirs.dcm"
-    pool.transcode(BUNDLED / name, ours, EXPLICIT, VERIFY)
+    pool.transcode(BUNDLED / name, ours, [EXPLICIT], VERIFY)
     _run(gdcmconv, "--raw", BUNDLED / name, theirs)
     assert dcmread(ours).PixelData == dcmread(theirs).PixelData
 
@@ -273,8 +273,8 @@ def test_gdcm_decodes_the_same_samples(name: str, pool: CodecPool, tmp_path: Pat
 def test_gdcm_and_dcmtk_read_what_we_compress(name: str, pool: CodecPool, tmp_path: Path):
     gdcmconv, dcmdump = _program("gdcmconv"), _program("dcmdump")
     ours, theirs, native = (tmp_path / f"{kind}.dcm" for kind in ("ours", "theirs", "native"))
-    pool.transcode(BUNDLED / name, ours, J2K, VERIFY)
-    pool.transcode(BUNDLED / name, native, IMPLICIT, VERIFY)
+    pool.transcode(BUNDLED / name, ours, [J2K], VERIFY)
+    pool.transcode(BUNDLED / name, native, [IMPLICIT], VERIFY)
     assert "JPEG 2000" in _run(dcmdump, ours) or "JPEG2000" in _run(dcmdump, ours)
     _run(gdcmconv, "--raw", ours, theirs)
     assert dcmread(theirs).PixelData == dcmread(native).PixelData
@@ -300,7 +300,7 @@ def test_a_killed_process_fails_its_own_task_only(make_pool, slow_image, tmp_pat
     with pytest.raises(CodecProcessDied, match="SIGKILL"):
         running.result(timeout=30)
     assert not (tmp_path / "killed.dcm").exists()
-    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "next.dcm", J2K, VERIFY)
+    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "next.dcm", [J2K], VERIFY)
     assert pool.process_ids() != [process_id]
 
 
@@ -310,13 +310,13 @@ def test_a_process_killed_while_idle_is_replaced_unnoticed(make_pool, tmp_path):
         for process_id in pool.process_ids():
             os.kill(process_id, signal.SIGKILL)
         target = tmp_path / f"{round_number}.dcm"
-        pool.transcode(BUNDLED / "CT_small.dcm", target, J2K, VERIFY)
+        pool.transcode(BUNDLED / "CT_small.dcm", target, [J2K], VERIFY)
 
 
 def test_a_task_that_takes_too_long_is_ended(make_pool, slow_image, tmp_path):
     pool = make_pool(timeout_s=0.3)
     with pytest.raises(CodecTimedOut, match=r"0\.3 s"):
-        pool.transcode(slow_image, tmp_path / "late.dcm", J2K, VERIFY)
+        pool.transcode(slow_image, tmp_path / "late.dcm", [J2K], VERIFY)
     assert not (tmp_path / "late.dcm").exists()
 
 
@@ -328,14 +328,14 @@ def test_a_task_that_needs_too_much_memory_is_ended(make_pool, tmp_path):
     meta_and_header = (tmp_path / "large.dcm").read_bytes()
     (tmp_path / "large.dcm").write_bytes(meta_and_header + bulk)
     with pytest.raises(CodecProcessDied, match="more than 48 MB"):
-        pool.transcode(tmp_path / "large.dcm", tmp_path / "never.dcm", IMPLICIT, VERIFY)
+        pool.transcode(tmp_path / "large.dcm", tmp_path / "never.dcm", [IMPLICIT], VERIFY)
     assert not (tmp_path / "never.dcm").exists()
-    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "next.dcm", J2K, VERIFY)
+    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "next.dcm", [J2K], VERIFY)
 
 
 def test_an_image_that_would_need_too_much_memory_is_refused(make_pool, slow_image, tmp_path):
     with pytest.raises(TranscodeUnsupported, match="needs 24 MB"):
-        make_pool(memory_mb=16).transcode(slow_image, tmp_path / "never.dcm", J2K, VERIFY)
+        make_pool(memory_mb=16).transcode(slow_image, tmp_path / "never.dcm", [J2K], VERIFY)
 
 
 def test_more_cpu_time_than_granted_ends_a_process():
@@ -366,23 +366,23 @@ def test_a_hostile_codestream_fails_and_the_process_goes_on(kind, pool, tmp_path
     source = tmp_path / "hostile.dcm"
     write_file(source, HTJ2K, header_of(frames), encapsulated([HOSTILE[kind](good)]))
     with pytest.raises((CodecFailed, TranscodeUnsupported)):
-        pool.transcode(source, tmp_path / "never.dcm", J2K, VERIFY)
+        pool.transcode(source, tmp_path / "never.dcm", [J2K], VERIFY)
     assert not (tmp_path / "never.dcm").exists()
-    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "next.dcm", J2K, VERIFY)
+    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "next.dcm", [J2K], VERIFY)
 
 
 def test_an_existing_target_is_kept(pool, tmp_path):
     target = tmp_path / "target.dcm"
     target.write_bytes(b"precious")
     with pytest.raises(CodecFailed, match="exists already"):
-        pool.transcode(BUNDLED / "CT_small.dcm", target, J2K, VERIFY)
+        pool.transcode(BUNDLED / "CT_small.dcm", target, [J2K], VERIFY)
     assert target.read_bytes() == b"precious"
 
 
 def test_as_many_tasks_run_at_once_as_there_are_processes(make_pool, slow_image, tmp_path):
     pool = make_pool(processes=2)
     first = _begin(pool, slow_image, tmp_path / "1.dcm")
-    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "2.dcm", J2K, VERIFY)
+    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "2.dcm", [J2K], VERIFY)
     assert not first.done()
     pool.close()
     with pytest.raises(CodecProcessDied):
@@ -399,7 +399,7 @@ def test_close_ends_the_processes_and_what_they_are_at(make_pool, slow_image, tm
     assert not any(is_running(process_id) for process_id in process_ids)
     assert not (tmp_path / "1.dcm").exists()
     with pytest.raises(CodecProcessDied, match="stopped"):
-        pool.transcode(slow_image, tmp_path / "2.dcm", J2K, VERIFY)
+        pool.transcode(slow_image, tmp_path / "2.dcm", [J2K], VERIFY)
 
 
 GATEWAY_WITH_CODECS = """
@@ -435,10 +435,10 @@ def test_processes_end_when_the_gateway_is_killed(busy, slow_image, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_that_stop_the_gateway_do_not_stop_a_codec_process(number, make_pool, tmp_path):
     pool = make_pool()
-    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "1.dcm", J2K, VERIFY)
+    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "1.dcm", [J2K], VERIFY)
     before = pool.process_ids()
     os.kill(before[0], number)
-    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "2.dcm", J2K, VERIFY)
+    pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "2.dcm", [J2K], VERIFY)
     assert pool.process_ids() == before
 
 

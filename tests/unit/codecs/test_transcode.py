@@ -540,5 +540,5 @@ def test_an_existing_target_is_never_overwritten(source, target):
     write_native(source, COLOUR)
     before = source.read_bytes()
     with pytest.raises(FileExistsError):
-        transcode(source, source, J2K, TranscodeOptions(), Limits(1 << 30, lambda size: None))
+        transcode(source, source, [J2K], TranscodeOptions(), Limits(1 << 30, lambda size: None))
     assert source.read_bytes() == before

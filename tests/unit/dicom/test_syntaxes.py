@@ -45,8 +45,20 @@ def test_what_is_called_lossless_is_not_lossy(syntax):
 
 def test_no_two_syntaxes_share_a_name():
     """Else who asks for a lossless syntax by its short name could get a lossy one."""
-    names = [name for each in ALL for name in (each.uid, each.keyword.lower(), each.short)]
+    names = [name for each in ALL for name in (each.uid, each.keyword, each.short)]
     assert len(names) == len(set(names))
+
+
+def test_htj2k_in_small_letters_is_the_lossless_one():
+    assert syntaxes.lookup("htj2k").keyword == "HTJ2KLossless"
+    assert syntaxes.lookup("HTJ2K").short == "htj2k-lossy"
+
+
+def test_a_ladder_names_syntaxes_best_first_and_each_once():
+    found = [each.short for each in syntaxes.ladder("HTJ2KLossless, j2k,1.2.840.10008.1.2.4.80,j2k")]
+    assert found == ["htj2k", "j2k", "jpegls"]
+    with pytest.raises(UnknownTransferSyntax, match="'jp3'"):
+        syntaxes.ladder("j2k,jp3")
 
 
 def test_an_unknown_name_is_an_error_that_repeats_it():
@@ -68,7 +80,7 @@ def test_a_label_is_the_keyword_or_the_uid_itself():
         (["RLE*"], {"rle"}),
         (["1.2.840.10008.1.2.4.9?"], {"j2k", "j2k-lossy", "j2k-mc", "j2k-mc-lossy", "jpip",
                                      "jpip-deflated"}),
-        (["HTJ2K*", "implicit"], {"htj2k-lossless", "htj2k-rpcl", "htj2k-lossy", "implicit"}),
+        (["HTJ2K*", "implicit"], {"htj2k", "htj2k-rpcl", "htj2k-lossy", "implicit"}),
     ],
 )  # fmt: skip
 def test_patterns_match_any_name(patterns, expected):

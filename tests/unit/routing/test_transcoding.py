@@ -1,6 +1,6 @@
 """The work of TRANSCODE tasks, with codecs that do what a test wants."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -35,8 +35,9 @@ class FakeCodecs:
         self.asked: list[tuple[Path, str, TranscodeOptions]] = []
 
     def transcode(
-        self, source: Path, target: Path, transfer_syntax_uid: str, options: TranscodeOptions
+        self, source: Path, target: Path, ladder: Sequence[str], options: TranscodeOptions
     ) -> TranscodeReport:
+        [transfer_syntax_uid] = ladder
         self.asked.append((source, transfer_syntax_uid, options))
         target.write_bytes(b"ma")
         if self.error:
