@@ -286,7 +286,7 @@ def test_gdcm_and_dcmtk_read_what_we_compress(name: str, pool: CodecPool, tmp_pa
 def _begin(pool: CodecPool, source: Path, target: Path) -> Future[TranscodeReport]:
     """Start a transcoding in a thread; return when the process is writing."""
     executor = ThreadPoolExecutor(1)
-    running = executor.submit(pool.transcode, source, target, J2K, VERIFY)
+    running = executor.submit(pool.transcode, source, target, [J2K], VERIFY)
     wait_until(lambda: running.done() or (target.exists() and target.stat().st_size > 0), 30)
     executor.shutdown(wait=False)
     return running
@@ -408,7 +408,7 @@ from pathlib import Path
 from gateway.codecs.processes import CodecPool
 from gateway.model import TranscodeOptions
 pool = CodecPool(processes=2, memory_mb=1024, timeout_s=60)
-work = [Path(sys.argv[1]), Path(sys.argv[2]), "1.2.840.10008.1.2.4.90", TranscodeOptions()]
+work = [Path(sys.argv[1]), Path(sys.argv[2]), ["1.2.840.10008.1.2.4.90"], TranscodeOptions()]
 threading.Thread(target=pool.transcode, args=work, daemon=True).start()
 print(*pool.process_ids(), flush=True)
 sys.stdin.read()
