@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.models import Configuration
+from gateway.config.schema import place_text
+from gateway.dicom import rates
 from gateway.errors import Fault
 
 
@@ -20,12 +22,12 @@ class MachineReport:
 
 
 def examine(configuration: Configuration) -> MachineReport:
-    """Look at folders, free space and ports. Nothing is created, nothing stays open."""
+    """Look at folders, free space, ports and idle options. Nothing is created or stays open."""
     faults = [
         *_data_folder_faults(configuration),
         *_scripts_folder_faults(configuration.scripts.folder),
     ]
-    notes = _scripts_folder_notes(configuration.scripts.folder)
+    notes = [*_scripts_folder_notes(configuration.scripts.folder), *_idle_rates(configuration)]
     for key, host, port in _listeners(configuration):
         problem = _listening_problem(host, port)
         if problem and problem.errno == errno.EADDRINUSE:
@@ -77,6 +79,21 @@ def _scripts_folder_notes(folder: Path) -> list[Fault]:
     if folder.exists():
         return []
     return [Fault("scripts.folder", f"{folder} does not exist", "no script runs until it does")]
+
+
+def _idle_rates(configuration: Configuration) -> list[Fault]:
+    """Rates that no syntax of their destination knows; a script may name one that does."""
+    return [
+        Fault(
+            f"{place_text(('destinations', name, 'transcode'))}.{rate}",
+            "is for none of the syntaxes that this destination lists by name",
+            f"it does something for {rates.with_rate(rate)}",
+        )
+        for name, destination in configuration.destinations.items()
+        for rate in rates.idle_rates(
+            rates.made_for(destination.syntaxes), destination.transcode.options()
+        )
+    ]
 
 
 def _listeners(configuration: Configuration) -> list[tuple[str, str, int]]:

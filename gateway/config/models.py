@@ -6,8 +6,10 @@ docs/configuration.md describes each of them; a test fails when one is missing t
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from gateway.config.section import Section
+from gateway.config.transcoding import Quality, TranscodeSettings, UnusedBits
 from gateway.config.values import (
     AeTitle,
     DestinationName,
@@ -20,12 +22,6 @@ from gateway.config.values import (
     SyntaxLadder,
     SyntaxPattern,
 )
-
-
-class Section(BaseModel):
-    """A table of the configuration: unknown keys are faults, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Syntaxes(Section):
@@ -108,15 +104,17 @@ class Scripts(Section):
     )
 
 
-class Codecs(Section):
-    """The codec processes."""
+class Codecs(TranscodeSettings):
+    """The codec processes, and how they transcode unless a destination or a script says else."""
 
     processes: Annotated[int, Field(ge=0)] = Field(default=0, description="0: one per core")
     memory_mb: Annotated[int, Field(ge=256)] = 4096
     timeout_s: Seconds = Field(default=300, description="wall-clock limit for one instance")
-    verify: bool = Field(
-        default=True, description="decode every lossless result with another library and compare"
-    )
+    verify: bool = True
+    quality: Quality = 90
+    keep_uid: bool = False
+    unused_bits: UnusedBits = "refuse"
+    measure: bool = False
 
 
 class Retry(Section):
@@ -149,6 +147,7 @@ class Destination(Section):
         default=("*",),
         description="what may be sent to it, best first; * stands for the syntax as stored",
     )
+    transcode: TranscodeSettings = TranscodeSettings()
 
 
 class Http(Section):
@@ -178,4 +177,4 @@ class Configuration(Section):
     retry: Retry = Retry()
     http: Http = Http()
     log: Log = Log()
-    destinations: dict[DestinationName, Destination] = {}
+    destinations: dict[DestinationName, Destination] = Field(default_factory=dict)

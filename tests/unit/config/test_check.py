@@ -22,7 +22,7 @@ def configured(tmp_path):
             "scripts": {"folder": tmp_path / "scripts"},
         }
         for section, keys in changes.items():
-            sections[section] |= keys
+            sections.setdefault(section, {}).update(keys)
         return Configuration.model_validate(sections)
 
     return configured
@@ -81,3 +81,26 @@ def test_an_address_that_is_not_of_this_machine_is_a_fault(configured, host):
 
 def test_http_is_not_looked_at_when_it_is_off(configured):
     assert examine(configured(http={"host": "192.0.2.1", "enabled": False})).faults == ()
+
+
+def to(**settings: object) -> dict[str, object]:
+    return {"teaching": {"aet": "T", "host": "t.example", "port": 104} | settings}
+
+
+@pytest.mark.parametrize(
+    ("syntaxes", "rate"),
+    [(("*",), {"quality": 80}), (("JPEG*",), {"quality": 80}), (("j2k", "*"), {"ratio": 8.0}),
+     (("jpeg",), {"max_error": 2})],
+)  # fmt: skip
+def test_a_rate_that_no_syntax_of_its_destination_knows_is_a_note(configured, syntaxes, rate):
+    """Not a fault: a script may send to it in another syntax."""
+    report = examine(configured(destinations=to(syntaxes=syntaxes, transcode=rate)))
+    assert report.faults == ()
+    assert [note.where for note in report.notes] == [
+        f"destinations.teaching.transcode.{name}" for name in rate
+    ]
+
+
+def test_a_rate_that_some_syntax_knows_is_right(configured):
+    settings = to(syntaxes=("jpeg", "*"), transcode={"quality": 80, "keep_uid": True})
+    assert examine(configured(destinations=settings)).notes == ()

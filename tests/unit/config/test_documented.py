@@ -14,6 +14,7 @@ import pytest
 from gateway.config.loader import load
 from gateway.config.models import Caller, Configuration, Destination
 from gateway.config.schema import keys
+from gateway.config.transcoding import OPTIONS, TranscodeSettings
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = (ROOT / "gateway.example.toml").read_text(encoding="utf-8")
@@ -22,6 +23,15 @@ DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 # A commented key or table has its # right before it; a sentence has a space between.
 UNCOMMENTED = re.sub(r"^#(?=[\[a-z])", "", EXAMPLE, flags=re.MULTILINE)
 REQUIRED = {"dicom.callers.aet"} | {f"destinations.NAME.{key}" for key in ("aet", "host", "port")}
+# Keys without a value of their own: what the document tells instead, and what the example shows.
+LEFT_OUT = (
+    {"destinations.NAME.calling_aet": "dicom.aet"}
+    | {f"destinations.NAME.transcode.{option}": f"codecs.{option}" for option in OPTIONS}
+    | dict.fromkeys(
+        ("codecs.ratio", "codecs.max_error", "codecs.photometric", "codecs.minimum_psnr_db"), "none"
+    )
+)
+SHOWN = {"ratio": 10, "max_error": 2, "photometric": "RGB", "minimum_psnr_db": 40}
 
 
 def flattened(tree: Any, name: str = "") -> Iterator[str]:
@@ -71,7 +81,10 @@ def test_the_example_names_every_key_and_no_other():
 def test_the_example_shows_the_defaults(tmp_path):
     (tmp_path / "gateway.toml").write_text(UNCOMMENTED, encoding="utf-8")
     shown = load(tmp_path / "gateway.toml", {})
-    archive = Destination(aet="ARCHIVE", host="archive.example", port=104, calling_aet="GATEWAY")
+    archive = Destination(
+        aet="ARCHIVE", host="archive.example", port=104, calling_aet="GATEWAY",
+        transcode=TranscodeSettings(**{name: getattr(shown.codecs, name) for name in OPTIONS}),
+    )  # fmt: skip
     assert shown.destinations == {"archive": archive}
     assert shown.dicom.callers == (Caller(aet="CT1"),)
     folders = {"store": tmp_path / "data", "scripts": tmp_path / "scripts"}
@@ -80,6 +93,8 @@ def test_the_example_shows_the_defaults(tmp_path):
         default = getattr(Configuration(), section).model_dump(exclude={"callers"})
         if section in folders:
             default["folder"] = folders[section]
+        if section == "codecs":
+            default |= SHOWN
         assert given == default
 
 
@@ -91,7 +106,7 @@ def test_the_document_explains_every_key_and_no_other():
 def test_the_document_tells_the_default(key):
     told = documented()[key]
     if default_of(key) is None:
-        assert told == "dicom.aet"
+        assert told == LEFT_OUT[key]
     else:
         assert tomllib.loads(f"value = {told}")["value"] == default_of(key)
 

@@ -230,6 +230,32 @@ class TestFaults:
         (line,) = faults(PACS + "syntaxes = []")
         assert "names no syntax: nothing could be sent" in line
 
+    @pytest.mark.parametrize(
+        ("option", "said"),
+        [
+            ("quality = 101", "101 is too large (a whole number from 1 up to 100)"),
+            ("ratio = 1", "1 is too small (a number above 1)"),
+            ("ratio = inf", "Infinity is not a number that can be measured (a number above 1)"),
+            ("max_error = 0", "0 is too small (a whole number from 1)"),
+            ("minimum_psnr_db = -1", "-1 is too small (a number above 0)"),
+            (
+                'unused_bits = "keep"',
+                '"keep" is not one of the choices ("refuse" or "clear")',
+            ),
+            (
+                'photometric = "MONOCHROME1"',
+                '"MONOCHROME1" is not one of the choices ("RGB" or "YBR_FULL" or "YBR_FULL_422"'
+                ' or "YBR_RCT" or "YBR_ICT")',
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("table", ["codecs", "destinations.pacs-east.transcode"])
+    def test_an_option_of_transcoding_is_checked_alike_everywhere(
+        self, faults, table, option, said
+    ):
+        (line,) = faults(f"{PACS}[{table}]\n{option}")
+        assert line == f"{table}.{option.split(' ')[0]}: {said}"
+
     def test_a_long_value_is_shortened(self, faults):
         (line,) = faults(f'dicom.aet = "{"A" * 1000}"')
         assert len(line) < 150
