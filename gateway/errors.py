@@ -57,6 +57,12 @@ class DataFolderInUse(GatewayError):
     kind = "data-folder-in-use"
 
 
+class FolderInUse(GatewayError):
+    """Another command writes to that folder."""
+
+    kind = "folder-in-use"
+
+
 class CannotListen(GatewayError):
     """A port of ours cannot be opened: it is taken, forbidden, or the address is not ours."""
 
@@ -170,6 +176,12 @@ class VerificationFailed(TranscodeError):
     """A result called lossless did not decode, by another library, to the same samples."""
 
     kind = "verification-failed"
+
+
+class QualityTooLow(TranscodeError):
+    """A lossy result is further from its source than was allowed."""
+
+    kind = "quality-too-low"
 
 
 class CodecProcessDied(TranscodeError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.border import FAILED
+from gateway.cli.folders import walk
 from gateway.cli.options import (
     CalledAetOption,
     CallingAetOption,
@@ -119,11 +120,8 @@ def _walked(paths: Iterable[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        for below in sorted(path.rglob("*")):
-            inner = below.relative_to(path)
-            hidden = any(part.startswith(".") for part in inner.parts)
-            if not hidden and below.name != "DICOMDIR" and below.is_file():
-                yield below
+        for found in walk([path]):
+            yield from found.paths
 
 
 def _send(paths: Sequence[Path], peer: "Destination", calling_aet: str) -> list[Failure]:

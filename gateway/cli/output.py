@@ -70,8 +70,11 @@ def counted(number: int, noun: str) -> str:
 
 
 @contextmanager
-def progress_bar(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on standard error while the block runs, if that is a terminal; to be told each step."""
+def progress_bar(title: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar on standard error while the block runs, if that is a terminal; to be told each step.
+
+    total: None when nobody knows yet; then steps are counted.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
