@@ -2,7 +2,9 @@
 
 A key begins with a letter for what it holds and twelve hex digits of its time, in milliseconds. The
 two levels of folders are cut from the time: files that arrive together share a folder, so that
-one sync of the folder serves many of them, and old folders empty out as a whole.
+one sync of the folder serves many of them, and old folders empty out as a whole. The key of a
+derived file ends with the instance that it was made from: what is in it may be another one, because
+a lossy result has a SOP Instance UID of its own.
 """
 
 import errno
@@ -21,7 +23,13 @@ from gateway.errors import StorageFull, StoreError
 RECEIVED = "r"
 DERIVED = "d"
 _SUFFIX = ".dcm"
+_MADE_FROM = "-"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def made_from(key: str) -> str:
+    """The id of the instance that a derived file was made from, "" for a received one."""
+    return key.partition(_MADE_FROM)[2]
 
 
 @contextmanager
@@ -64,9 +72,11 @@ class FileStorage:
         # No folder may go, because it is empty, between its making and the first file in it.
         self._folders = threading.Lock()
 
-    def stage(self, kind: str) -> StagedFile:
-        """A new staged file. kind: RECEIVED or DERIVED."""
+    def stage(self, kind: str, *, made_from: str = "") -> StagedFile:
+        """A new staged file. kind: RECEIVED or DERIVED; made_from: the instance id, for DERIVED."""
         key = f"{kind}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+        if made_from:
+            key += f"{_MADE_FROM}{made_from}"
         return StagedFile(key, self._incoming / (key + _SUFFIX))
 
     def path(self, key: str) -> Path:

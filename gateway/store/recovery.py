@@ -4,7 +4,8 @@
 - a received file without a row was synced before its row, or its row is lost: entered again, with
   its event;
 - a derived file without a row is a step that will be done again, and removed, as long as a file of
-  its instance is there; else the index is lost and this is the only copy: entered again too;
+  the instance that it was made from is there; else the index is lost and this is the only copy:
+  entered again too, a lossy one as the instance that its own UID makes it;
 - a row without a file: forgotten when it was on its way out and nothing waits for it, else reported
   as damage, which sending the instance again makes good.
 """
@@ -20,7 +21,7 @@ from gateway.logs import logger
 from gateway.model import Identifiers, Origin, OriginKind, VersionState
 from gateway.store import schema
 from gateway.store.committer import Committer
-from gateway.store.files import RECEIVED, FileStorage, device_errors
+from gateway.store.files import RECEIVED, FileStorage, device_errors, made_from
 from gateway.store.instances import (
     LIVE,
     DuplicatePolicy,
@@ -113,7 +114,8 @@ class Recovery:
                 sop_class_uid=meta.sop_class_uid,
                 transfer_syntax_uid=meta.transfer_syntax_uid,
             )
-            if not key.startswith(RECEIVED) and self._has_file(identifiers.instance_id):
+            source_id = made_from(key) or identifiers.instance_id
+            if not key.startswith(RECEIVED) and self._has_file(source_id):
                 self._storage.remove(key)
                 return "removed"
             file.seek(meta.data_set_offset)

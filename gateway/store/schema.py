@@ -49,8 +49,8 @@ version = Table(
     Column("transfer_syntax_uid", Text, nullable=False),
     Column("storage_key", Text, nullable=False, unique=True),
     Column("size_bytes", Integer, nullable=False),
-    # SHA-256 of the data set as it was received: tells a repeated sending from other content. A
-    # lossless replacement inherits it, so that sending the original again changes nothing.
+    # SHA-256 of the data set as it was received: tells a repeated sending from other content. What
+    # replaces it inherits it, so that sending the original again changes nothing.
     Column("content_sha256", String(64), nullable=False),
     Column("created_at", Float, nullable=False),
     Column("origin_kind", String(16), nullable=False),

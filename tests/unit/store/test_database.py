@@ -7,12 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select, text
 
 from gateway.store import schema
-from gateway.store.database import migrate, open_database, writer
+from gateway.store.database import MIGRATIONS, migrate, open_database, writer
 from gateway.store.opened import open_store
 
 
@@ -61,6 +63,49 @@ def test_migrating_again_changes_nothing(engine):
     migrate(engine)
     migrate(engine)
     assert count(engine) == 0
+
+
+def task_row(task_id: int, action: str, parameters: dict[str, object]) -> dict[str, object]:
+    texts = ("lane", "instance_id", "destination", "line", "error_kind", "error")
+    numbers = ("event_id", "attempts", "run_at", "created_at")
+    return {
+        "task_id": task_id, "step": task_id, "action": action, "state": "waiting",
+        "parameters": parameters, **dict.fromkeys(texts, ""), **dict.fromkeys(numbers, 0),
+    }  # fmt: skip
+
+
+def move_to(engine, revision: str, *, up: bool) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with writer(engine).begin() as connection:
+        config.attributes["connection"] = connection
+        (command.upgrade if up else command.downgrade)(config, revision)
+
+
+OLD = {"syntax": "1.2.840.10008.1.2.4.90", "replace": True, "on_failure": "keep"}
+NEW = {"ladder": ["1.2.840.10008.1.2.4.90"], "replace": True, "on_failure": "keep"}
+
+
+def test_transcodings_that_an_earlier_version_planned_are_carried_out(engine):
+    """And those that this version planned, by the earlier one that somebody goes back to."""
+    forward = {"calling_aet": "ME"}
+    before = {1: OLD, 2: OLD | {"verify": False}, 3: forward}
+    after = {1: NEW, 2: NEW | {"options": {"verify": False}}, 3: forward}
+
+    def planned() -> dict[int, object]:
+        with engine.connect() as connection:
+            rows = connection.execute(select(schema.task.c.task_id, schema.task.c.parameters))
+            return {row.task_id: row.parameters for row in rows}
+
+    move_to(engine, "0001", up=False)
+    with writer(engine).begin() as connection:
+        for number, parameters in before.items():
+            action = "forward" if parameters is forward else "transcode"
+            connection.execute(insert(schema.task), task_row(number, action, parameters))
+    move_to(engine, "head", up=True)
+    assert planned() == after
+    move_to(engine, "0001", up=False)
+    assert planned() == before
 
 
 def test_every_connection_is_safe_to_acknowledge_on(engine):

@@ -14,6 +14,7 @@ from gateway.store.files import (
     FileStorage,
     StagedFile,
     device_errors,
+    made_from,
     sync_file,
 )
 
@@ -52,6 +53,15 @@ def test_a_published_file_is_found_under_its_key_with_its_content(files, tmp_pat
     assert files.path(file.key).read_bytes() == b"content"
     assert list(files.keys()) == [file.key]
     assert all_files(tmp_path) == [files.path(file.key)]
+
+
+def test_the_key_of_a_derived_file_tells_what_it_was_made_from(files):
+    source = "66a662ce-7430e543-bad44d47-0dc5a943-ec7a538d"
+    file = files.stage(DERIVED, made_from=source)
+    file.path.write_bytes(b"")
+    files.publish([file])
+    assert list(map(made_from, files.keys())) == [source]
+    assert made_from(files.stage(RECEIVED).key) == ""
 
 
 def test_no_two_keys_are_alike_and_each_tells_its_kind(files):

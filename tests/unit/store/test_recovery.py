@@ -42,8 +42,8 @@ def recover(store: Store, duplicates: str = "overwrite") -> dict[str, int]:
     return {name: count for name in Recovered.__slots__ if (count := getattr(found, name))}
 
 
-def write(store: Store, kind: str, content: bytes) -> StagedFile:
-    staged = store.files.stage(kind)
+def write(store: Store, kind: str, content: bytes, made_from: str = "") -> StagedFile:
+    staged = store.files.stage(kind, made_from=made_from)
     with staged.create() as out:
         out.write(content)
         sync_file(out)
@@ -59,8 +59,8 @@ def file_of(image, data: bytes) -> bytes:
 def orphan(store, data_set_bytes):
     """Publish the file of an image without its row; answers its key."""
 
-    def publish(image, kind: str = RECEIVED) -> str:
-        staged = write(store, kind, file_of(image, data_set_bytes(image)))
+    def publish(image, kind: str = RECEIVED, made_from: str = "") -> str:
+        staged = write(store, kind, file_of(image, data_set_bytes(image)), made_from)
         store.files.publish([staged])
         return staged.key
 
@@ -186,6 +186,37 @@ def test_a_result_that_was_not_committed_is_removed_and_made_again(
     assert recover(store) == {"derived_removed": 1}
     store.tasks.reset_running()
     assert [task.version for task in store.tasks.claim(Action.TRANSCODE, 1)] == [version]
+
+
+def test_a_lossy_result_that_was_not_committed_is_no_arrival(store, made_ct, orphan, kept):
+    """It has a SOP Instance UID of its own."""
+    version = kept()
+    orphan(made_ct(2), DERIVED, version.instance_id)
+    assert recover(store) == {"derived_removed": 1}
+    assert [event.version for event in store.outbox.pending("a", 9)] == [version]
+
+
+def test_a_lossy_result_that_was_committed_is_left_alone(store, made_ct, data_set_bytes, kept):
+    version = kept()
+    lossy = made_ct(2)
+    staged = write(store, DERIVED, file_of(lossy, data_set_bytes(lossy)), version.instance_id)
+    new = NewVersion(staged.key, EXPLICIT_LE.uid, 10)
+    store.committer.commit(
+        lambda c: add_derived(c, version.version_id, new, replace=False), [staged]
+    )
+    assert recover(store) == {}
+    assert Instances(store.engine).current(version.instance_id) == version
+
+
+def test_a_lossy_result_that_is_all_there_is_left_of_an_instance_is_kept_as_its_own(
+    store, made_ct, orphan
+):
+    lossy = made_ct(2)
+    key = orphan(lossy, DERIVED, "11111111-22222222-33333333-44444444-55555555")
+    assert recover(store) == {"adopted": 1}
+    (event,) = store.outbox.pending("a", 9)
+    assert event.version.storage_key == key
+    assert event.version.sop_instance_uid == lossy.SOPInstanceUID
 
 
 def test_a_result_of_what_is_being_deleted_is_removed(store, made_ct, orphan, kept):
