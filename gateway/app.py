@@ -23,14 +23,16 @@ from gateway.model import Action, Version
 from gateway.rest.health import Check, health_routes
 from gateway.rest.server import HttpServer
 from gateway.routing.events import LaneEvents
-from gateway.routing.forwarding import ForwardWorker, Preparation
+from gateway.routing.forwarding import ForwardWorker
 from gateway.routing.housekeeping import REST_S, Housekeeping
 from gateway.routing.link import Link
 from gateway.routing.loop import Loop
+from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
 from gateway.routing.signal import Signal, WorkSignals
 from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.scripting.host import ScriptHost
+from gateway.scripting.site import Site
 from gateway.store.files import FileStorage
 from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store, open_store
@@ -94,7 +96,7 @@ class Gateway:
             settings.scripts,
             queue=LaneEvents(store.outbox, stored, self._destinations),
             tags=FileTags(store.files),
-            destinations=self._destinations,
+            site=Site(settings.destinations, settings.codecs.options()),
             metrics=self.metrics,
         )
         scripts.start()

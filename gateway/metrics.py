@@ -32,6 +32,10 @@ class Metrics:
             "gateway_codec_seconds", "Time spent in codec processes, by target syntax", ["syntax"],
             registry=registry,
         )  # fmt: skip
+        self.lossy = Counter(
+            "gateway_lossy_results", "Transcodings that lost something, by target syntax",
+            ["syntax"], registry=registry,
+        )  # fmt: skip
         self.forwarded = Counter(
             "gateway_forwarded_instances", "Instances a destination accepted", ["destination"],
             registry=registry,

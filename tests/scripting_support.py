@@ -14,7 +14,7 @@ from typing import Any
 
 from structlog.testing import capture_logs
 
-from gateway.config.models import Scripts
+from gateway.config.models import Codecs, Destination, Scripts
 from gateway.errors import UnknownDestination
 from gateway.model import (
     Action,
@@ -28,9 +28,11 @@ from gateway.model import (
     VersionState,
 )
 from gateway.scripting.script import LoadedScript, Script
+from gateway.scripting.site import Site
 from gateway.scripting.sources import Snapshot
 
 INSTANCE_ID = "66a662ce-7430e543-bad44d47-0dc5a943-ec7a538d"
+PACS = Destination(aet="PACS", host="pacs.example", port=104)
 OTHER_ID = "11111111-22222222-33333333-44444444-55555555"
 
 
@@ -163,15 +165,20 @@ def load(
     source: str | bytes,
     *,
     name: str = "test.lua",
-    destinations: Sequence[str] = ("archive",),
+    destinations: Sequence[str] | Mapping[str, Destination] = ("archive",),
+    codecs: Mapping[str, object] | None = None,
     modules: Mapping[str, str] | None = None,
     **settings: object,
 ) -> LoadedScript:
-    """A script in a runtime, as a lane would have it. settings: keys of the configuration."""
+    """A script in a runtime, as a lane would have it.
+
+    destinations: their names, or with their settings. settings, codecs: keys of those sections.
+    """
     content = source if isinstance(source, bytes) else source.encode()
     files = {name: content, **{k: v.encode() for k, v in (modules or {}).items()}}
     script = Script.of(name, Snapshot(files), Scripts.model_validate(settings))
-    return LoadedScript(script, lambda: destinations)
+    named = destinations if isinstance(destinations, Mapping) else dict.fromkeys(destinations, PACS)
+    return LoadedScript(script, Site(named, Codecs.model_validate(codecs or {}).options()))
 
 
 def steps_of(body: str, event: Event | None = None, **options: Any) -> Sequence[Step]:

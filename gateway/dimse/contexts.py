@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.dicom import syntaxes
+from gateway.dicom.rates import AS_STORED, rungs_of
 from gateway.errors import NoAcceptableSyntax
 
 # Their identifiers are the odd numbers of one byte: PS3.8 9.3.2.2.
 MAXIMUM_CONTEXTS = 128
-AS_STORED = "*"
 
 _NATIVE = (syntaxes.EXPLICIT_LE.uid, syntaxes.IMPLICIT_LE.uid)
 
@@ -24,6 +24,27 @@ class Context:
     transfer_syntax_uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Need:
+    """An instance to be sent: its class, its syntax as stored, and the ladder it may go down."""
+
+    sop_class_uid: str
+    stored: str
+    ladder: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to send an instance in, of what its ladder allows and the peer accepts.
+
+    ladder: transfer syntax UIDs to transcode to, the first that the image allows; empty when it
+    goes as stored at once. as_stored: when the image allows none, it goes as stored.
+    """
+
+    ladder: tuple[str, ...]
+    as_stored: bool
+
+
 def rungs(ladder: Sequence[str], stored: str) -> tuple[str, ...]:
     """The transfer syntax UIDs that a destination's ladder allows, best first, without repeats.
 
@@ -33,29 +54,28 @@ def rungs(ladder: Sequence[str], stored: str) -> tuple[str, ...]:
     lost in them.
     """
     allowed: list[str] = []
-    for name in ladder:
-        if name == AS_STORED:
+    for entry in ladder:
+        if entry == AS_STORED:
             allowed.append(stored)
         else:
-            allowed.extend(syntax.uid for syntax in syntaxes.matching((name,)))
+            allowed.extend(syntax.uid for syntax in rungs_of(entry, stored))
     if AS_STORED in ladder:
         allowed.extend(_NATIVE)
     return tuple(dict.fromkeys(allowed))
 
 
-def propose(needed: Iterable[tuple[str, str]], ladder: Sequence[str]) -> tuple[Context, ...]:
+def propose(needed: Iterable[Need]) -> tuple[Context, ...]:
     """The contexts for a batch: at most 128, those that matter most first.
 
-    needed: SOP class UID and transfer syntax UID, as stored, of each instance to be sent.
-    Each rung of the ladder is a context of its own. When there are too many, every class keeps
+    Each rung of each ladder is a context of its own. When there are too many, every class keeps
     first what it is stored in, then the native syntaxes, then its best rungs.
     """
     ranked = [
-        (_rank(uid, place, stored), Context(sop_class_uid, uid))
-        for sop_class_uid, stored in sorted(set(needed))
-        for place, uid in enumerate(rungs(ladder, stored))
+        (_rank(uid, place, need.stored), Context(need.sop_class_uid, uid))
+        for need in needed
+        for place, uid in enumerate(rungs(need.ladder, need.stored))
     ]
-    ranked.sort(key=lambda entry: entry[0])
+    ranked.sort(key=lambda entry: (entry[0], entry[1].sop_class_uid))
     return tuple(dict.fromkeys(context for _rank_, context in ranked))[:MAXIMUM_CONTEXTS]
 
 
@@ -67,19 +87,22 @@ def _rank(uid: str, place: int, stored: str) -> tuple[int, int]:
     return 2, place
 
 
-def choose_syntax(stored: str, accepted: frozenset[str], ladder: Sequence[str]) -> str:
-    """The transfer syntax UID to send an instance in.
+def choose(need: Need, accepted: frozenset[str]) -> Choice:
+    """Which transfer syntaxes to try for an instance, best first.
 
+    What comes after the syntax as stored is never needed: that one the image surely allows.
     accepted: what the peer takes for its SOP class. Raises NoAcceptableSyntax.
     """
-    allowed = rungs(ladder, stored)
-    for uid in allowed:
-        if uid in accepted:
-            return uid
-    raise NoAcceptableSyntax(
-        f"stored in {syntaxes.label(stored)}; the destination accepts {_labels(accepted)}; "
-        f"its configuration allows {_labels(allowed)}"
-    )
+    allowed = rungs(need.ladder, need.stored)
+    usable = tuple(uid for uid in allowed if uid in accepted)
+    if not usable:
+        raise NoAcceptableSyntax(
+            f"stored in {syntaxes.label(need.stored)}; the destination accepts "
+            f"{_labels(accepted)}; what may be sent to it is {_labels(allowed)}"
+        )
+    if need.stored in usable:
+        return Choice(usable[: usable.index(need.stored)], as_stored=True)
+    return Choice(usable, as_stored=False)
 
 
 def _labels(uids: Iterable[str]) -> str:

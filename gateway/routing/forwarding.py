@@ -1,18 +1,15 @@
 """The work of FORWARD tasks: all that waits for one destination goes over one association.
 
-What the destination accepts decides what is sent: the file as stored when it takes that, else
-transcoded to the best syntax of the destination's list that it takes.
+What the destination accepts decides what is sent, see preparation.py.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from gateway.config.models import Destination
-from gateway.dimse.contexts import choose_syntax
 from gateway.errors import GatewayError, InternalFault, TranscodeError
 from gateway.logs import logger
 from gateway.metrics import Metrics
@@ -20,9 +17,8 @@ from gateway.model import Action, Task
 from gateway.routing.breaker import Breaker
 from gateway.routing.claims import Claims
 from gateway.routing.link import Link
+from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
-from gateway.routing.transcoding import Transcoding
-from gateway.store.files import FileStorage, StagedFile
 from gateway.store.tasks import Tasks
 
 log = logger("forward")
@@ -37,7 +33,7 @@ class ForwardWorker:
         name: str,
         link: Link,
         tasks: Tasks,
-        preparation: "Preparation",
+        preparation: Preparation,
         retry: RetryPolicy,
         metrics: Metrics,
     ) -> None:
@@ -77,9 +73,8 @@ class ForwardWorker:
         if stopping():
             self._tasks.give_back(tasks).result()
             return
-        versions = [task.version for task in tasks]
         try:
-            self._link.open(calling_aet, versions)
+            self._link.open(calling_aet, map(self._preparation.need, tasks))
         except GatewayError as error:
             self._cannot_open(error, tasks)
             return
@@ -183,58 +178,6 @@ class ForwardWorker:
             reason=str(error),
         )
         self._tasks.excuse(untried, error, delay_s).result()
-
-
-class Preparation:
-    """Finds or makes the file that a destination takes; a batch is transcoded side by side."""
-
-    def __init__(
-        self,
-        destination: Destination,
-        storage: FileStorage,
-        transcoding: Transcoding,
-        pool: ThreadPoolExecutor,
-    ) -> None:
-        self._ladder = destination.syntaxes
-        self._storage = storage
-        self._transcoding = transcoding
-        self._pool = pool
-        self._made: dict[int, StagedFile] = {}
-
-    def begin(
-        self, tasks: Sequence[Task], accepted: Callable[[str], frozenset[str]]
-    ) -> list["Future[Path]"]:
-        """A path for each task, in order; accepted: SOP class -> syntax UIDs the peer takes."""
-        return [self._begin_one(task, accepted(task.version.sop_class_uid)) for task in tasks]
-
-    def discard(self, prepared: Iterable["Future[Path]"]) -> None:
-        """Remove what was made for a batch."""
-        for future in prepared:
-            future.cancel()
-        for future in prepared:
-            if not future.cancelled():
-                future.exception()  # wait: a file may be on its way
-        for staged in self._made.values():
-            staged.discard()
-        self._made.clear()
-
-    def _begin_one(self, task: Task, accepted: frozenset[str]) -> "Future[Path]":
-        ready: Future[Path] = Future()
-        stored = task.version.transfer_syntax_uid
-        try:
-            chosen = choose_syntax(stored, accepted, self._ladder)
-        except GatewayError as error:
-            ready.set_exception(error)
-            return ready
-        if chosen != stored:
-            return self._pool.submit(self._transcode, task, chosen)
-        ready.set_result(self._storage.path(task.version.storage_key))
-        return ready
-
-    def _transcode(self, task: Task, syntax_uid: str) -> Path:
-        staged, _report = self._transcoding.make(task.version, syntax_uid)
-        self._made[task.task_id] = staged
-        return staged.path
 
 
 def _calling_aet(task: Task) -> str:

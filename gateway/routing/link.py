@@ -5,39 +5,35 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gateway.config.models import Destination
-from gateway.dimse.contexts import propose
+from gateway.dimse.contexts import Need, propose
 from gateway.dimse.sender import ForwardAssociation, open_association
 from gateway.errors import AssociationRejected
-from gateway.model import Version
-
-Needed = frozenset[tuple[str, str]]  # (SOP class UID, transfer syntax UID as stored)
 
 
 class Link:
-    """Opened for the versions at hand; kept for `linger_s` after the last one."""
+    """Opened for the instances at hand; kept for `linger_s` after the last one."""
 
     def __init__(self, destination: Destination, own_aet: str) -> None:
         self._destination = destination
         self._own_aet = destination.calling_aet or own_aet
         self._association: ForwardAssociation | None = None
         self._calling_aet = self._own_aet
-        self._proposed: Needed = frozenset()
+        self._proposed: frozenset[Need] = frozenset()
         self._used_at = 0.0
 
-    def open(self, calling_aet: str, versions: Iterable[Version]) -> None:
-        """Have an association on which each version could be sent, as far as the peer agrees.
+    def open(self, calling_aet: str, needs: Iterable[Need]) -> None:
+        """Have an association on which each instance could be sent, as far as the peer agrees.
 
         calling_aet: ours for this association, "" for the destination's usual one.
         Raises RemoteUnreachable, AssociationRejected; NoAcceptableSyntax for all of them.
         """
         wanted_aet = calling_aet or self._own_aet
-        needed = frozenset((v.sop_class_uid, v.transfer_syntax_uid) for v in versions)
+        needed = frozenset(needs)
         if self._serves(wanted_aet, needed):
             return
         self.close()
-        contexts = propose(needed, self._destination.syntaxes)
         self._association = open_association(
-            self._destination, calling_aet=wanted_aet, contexts=contexts
+            self._destination, calling_aet=wanted_aet, contexts=propose(needed)
         )
         self._calling_aet = wanted_aet
         self._proposed = needed
@@ -68,7 +64,7 @@ class Link:
             raise AssociationRejected("no association is open")
         return self._association
 
-    def _serves(self, calling_aet: str, needed: Needed) -> bool:
+    def _serves(self, calling_aet: str, needed: frozenset[Need]) -> bool:
         return (
             self._association is not None
             and self._association.is_alive

@@ -1,10 +1,12 @@
 """The work of TRANSCODE tasks: a codec process makes the file, the store enters it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from gateway.config.models import Codecs as CodecSettings
 from gateway.dicom import syntaxes
-from gateway.errors import GatewayError, InternalFault, StorageFull
+from gateway.errors import GatewayError, InternalFault, StorageFull, TranscodeError
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action, Task, TranscodeOptions, TranscodeReport, Version
@@ -23,38 +25,64 @@ class Transcoding:
     def __init__(
         self, storage: FileStorage, codecs: Codecs, settings: CodecSettings, metrics: Metrics
     ) -> None:
+        self.options = settings.options()
         self._storage = storage
         self._codecs = codecs
-        self._verify = settings.verify
         self._metrics = metrics
 
     def make(
-        self, version: Version, syntax_uid: str, *, verify: bool | None = None
+        self, version: Version, ladder: Sequence[str], options: TranscodeOptions
     ) -> tuple[StagedFile, TranscodeReport]:
-        """A staged, synced file of the version in that syntax. Raises TranscodeError."""
-        staged = self._storage.stage(DERIVED)
-        options = TranscodeOptions(verify=self._verify if verify is None else verify)
+        """A staged, synced file of the version in the first syntax of the ladder that it allows.
+
+        Raises TranscodeError.
+        """
+        staged = self._storage.stage(DERIVED, made_from=version.instance_id)
         try:
             report = self._codecs.transcode(
-                self._storage.path(version.storage_key), staged.path, [syntax_uid], options
+                self._storage.path(version.storage_key), staged.path, ladder, options
             )
         except BaseException:
             staged.discard()
             raise
-        self._metrics.codec_seconds.labels(syntax=syntaxes.label(syntax_uid)).inc(
-            report.codec_seconds
-        )
+        self._tell(version, report)
+        return staged, report
+
+    def _tell(self, version: Version, report: TranscodeReport) -> None:
+        made = syntaxes.label(report.target_syntax_uid)
+        self._metrics.codec_seconds.labels(syntax=made).inc(report.codec_seconds)
+        if report.lossy:
+            self._metrics.lossy.labels(syntax=made).inc()
         log.info(
             "instance transcoded",
             instance=version.instance_id,
             syntax_before=syntaxes.label(report.source_syntax_uid),
-            syntax_after=syntaxes.label(report.target_syntax_uid),
+            syntax_after=made,
             bytes_before=report.source_bytes,
             bytes_after=report.target_bytes,
             verified_by=report.verified_by,
+            **_losses(report),
             ms=round(report.codec_seconds * 1000, 1),
         )
-        return staged, report
+
+
+def _losses(report: TranscodeReport) -> Mapping[str, Any]:
+    """What is worth telling only when it is there."""
+    told: dict[str, Any] = {}
+    if report.lossy:
+        told |= {"lossy": True, "sop_instance_uid": report.sop_instance_uid}
+    if report.psnr_db is not None:
+        told["psnr_db"] = round(report.psnr_db, 2)
+    if report.max_error is not None:
+        told["max_error"] = report.max_error
+    if report.refusals:
+        told["refused"] = list(report.refusals)
+    return told
+
+
+def options_of(task: Task, otherwise: TranscodeOptions) -> TranscodeOptions:
+    """What the script asked for in this call; what it did not, as in `otherwise`."""
+    return replace(otherwise, **task.parameters.get("options", {}))
 
 
 class TranscodeWorker:
@@ -78,11 +106,8 @@ class TranscodeWorker:
         """Nothing is held between two tasks."""
 
     def _carry_out(self, task: Task, stopping: Callable[[], bool]) -> None:
-        options = task.parameters
         try:
-            staged, report = self._transcoding.make(
-                task.version, options["syntax"], verify=options.get("verify")
-            )
+            staged, report = self._make(task)
         except StorageFull:  # no fault of the image: the loop comes back to it
             raise
         except GatewayError as error:
@@ -100,7 +125,19 @@ class TranscodeWorker:
             self._tasks.done(task).result()
             return
         new = NewVersion(staged.key, report.target_syntax_uid, report.target_bytes)
-        self._tasks.derived(task, staged, new, replace=options.get("replace", False)).result()
+        self._tasks.derived(task, staged, new, replace=_replaces(task)).result()
+
+    def _make(self, task: Task) -> tuple[StagedFile, TranscodeReport]:
+        """Raises TranscodeError."""
+        options = options_of(task, self._transcoding.options)
+        staged, report = self._transcoding.make(task.version, task.parameters["ladder"], options)
+        if _replaces(task) and report.sop_instance_uid != task.version.sop_instance_uid:
+            staged.discard()
+            raise TranscodeError(
+                "something was lost: the result is another SOP instance, and takes the place of"
+                " the stored one only with keep_uid"
+            )
+        return staged, report
 
     def _failed(self, task: Task, error: GatewayError) -> None:
         keep = task.parameters.get("on_failure") == "keep"
@@ -117,3 +154,7 @@ class TranscodeWorker:
             self._tasks.done(task).result()
         else:
             self._tasks.park(task, error).result()
+
+
+def _replaces(task: Task) -> bool:
+    return bool(task.parameters.get("replace", False))

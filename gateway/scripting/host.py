@@ -1,7 +1,6 @@
 """All scripts of the gateway: the folder, and a lane for each script in it."""
 
 import time
-from collections.abc import Callable, Collection
 
 from gateway.config.models import Scripts
 from gateway.errors import ScriptSyntaxError
@@ -10,6 +9,7 @@ from gateway.ports import EventQueue, Tags
 from gateway.scripting.folder import FolderWatch
 from gateway.scripting.lane import Lane
 from gateway.scripting.script import Script
+from gateway.scripting.site import Site
 from gateway.scripting.sources import Snapshot
 from gateway.scripting.surroundings import Surroundings
 from gateway.scripting.watch import Watch
@@ -26,15 +26,14 @@ class ScriptHost:
         settings: Scripts,
         queue: EventQueue,
         tags: Tags,
-        destinations: Callable[[], Collection[str]],
+        site: Site,
         metrics: Metrics,
         *,
         grace_s: float = GRACE_S,
     ) -> None:
-        """destinations: the names that Forward knows now; asked at every call of Forward."""
         self._settings = settings
         self._watch = Watch(grace_s)
-        self._around = Surroundings(queue, tags, destinations, metrics, self._watch)
+        self._around = Surroundings(queue, tags, site, metrics, self._watch)
         self._lanes: dict[str, Lane] = {}
         self._present: tuple[str, ...] = ()
         self._folder = FolderWatch(settings.folder, self._carry_out, polling=settings.polling)

@@ -105,7 +105,7 @@ class Lane:
             return spare
         try:
             loaded = self._around.watch.run(
-                lambda: LoadedScript(script, self._around.destinations),
+                lambda: LoadedScript(script, self._around.site),
                 limit_s=2 * script.settings.timeout_s,  # the main chunk, then Initialize
                 give_up=give_up,
             )

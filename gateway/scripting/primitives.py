@@ -13,24 +13,18 @@ docs/scripting.md describes each primitive; a test fails when one is missing the
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from gateway.config.values import AeTitle
-from gateway.dicom import syntaxes
+from gateway.config.models import Destination
+from gateway.dicom import rates
 from gateway.model import Action, Step
-
-Value = str | bool | int | float | None  # what crosses the border between Lua and Python
+from gateway.scripting import options
+from gateway.scripting.options import PrimitiveRefused, Value, shown
+from gateway.scripting.site import Site
 
 _INSTANCE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
-_AE_TITLE: TypeAdapter[str] = TypeAdapter(AeTitle)
-
-
-class PrimitiveRefused(ValueError):
-    """A primitive was called in a way that cannot be meant; raised in the script, at its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +38,16 @@ class Subject:
 class Plan:
     """The steps that one call of a callback has asked for, in order."""
 
-    def __init__(self, destinations: Callable[[], Collection[str]]) -> None:
+    def __init__(self, site: Site) -> None:
         self.steps: list[Step] = []
-        self.destinations = destinations
+        self.site = site
         self._results: dict[str, Subject] = {}
 
     def subject(self, resource: Value) -> Subject:
         """What a script means by `resource`. Raises PrimitiveRefused."""
         if not isinstance(resource, str):
             raise PrimitiveRefused(
-                "expected an instance id or the result of another primitive, got "
-                + _shown(resource)
+                "expected an instance id or the result of another primitive, got " + shown(resource)
             )
         if resource in self._results:
             return self._results[resource]
@@ -106,31 +99,34 @@ class Call:
 
 def _transcode(plan: Plan, call: Call) -> str:
     subject = plan.subject(call.resource)
-    try:
-        syntax = syntaxes.lookup(_text(call.target, "a transfer syntax"))
-    except syntaxes.UnknownTransferSyntax as exc:
-        known = ", ".join(ts.keyword for ts in syntaxes.ALL)
-        raise PrimitiveRefused(f"{exc}; known are {known}, their UIDs and short names") from exc
-    options = _options(call.options, {"replace": _flag, "on_failure": _on_failure, "verify": _flag})
+    rungs = options.ladder(_text(call.target, "a transfer syntax"))
+    asked = options.checked(call.options, options.OF_TRANSCODE)
+    options.refuse_idle_rates(rungs, asked)
+    options.refuse_lossy_replacement(rungs, asked, plan.site.transcoding)
+    defaults = {"ladder": [rung.uid for rung in rungs], "replace": False, "on_failure": "refuse"}
     plan.append(
-        Action.TRANSCODE,
-        subject,
-        call.line,
-        parameters={"syntax": syntax.uid, "replace": False, "on_failure": "refuse", **options},
+        Action.TRANSCODE, subject, call.line, parameters=defaults | options.parameters_of(asked)
     )
-    return plan.result(subject, syntax.keyword)
+    return plan.result(subject, " or ".join(rung.keyword for rung in rungs))
 
 
 def _forward(plan: Plan, call: Call) -> Value:
     subject = plan.subject(call.resource)
-    destination = _text(call.target, "the name of a destination")
-    known = plan.destinations()
-    if destination not in known:
-        names = ", ".join(sorted(known)) or "none: the configuration has no [destinations]"
-        raise PrimitiveRefused(f"no destination is called {destination!r}; known are {names}")
-    parameters = _options(_with_legacy_aet(call.options), {"calling_aet": _ae_title})
-    plan.append(Action.FORWARD, subject, call.line, destination=destination, parameters=parameters)
+    name = _text(call.target, "the name of a destination")
+    destination = _destination(name, plan.site)
+    asked = options.checked(_with_legacy_aet(call.options), options.OF_FORWARD)
+    ladder = asked.pop("syntaxes", None)
+    options.refuse_idle_rates(rates.made_for(ladder or destination.syntaxes), asked)
+    parameters = ({"ladder": ladder} if ladder else {}) | options.parameters_of(asked)
+    plan.append(Action.FORWARD, subject, call.line, destination=name, parameters=parameters)
     return call.resource
+
+
+def _destination(name: str, site: Site) -> Destination:
+    if name in site.destinations:
+        return site.destinations[name]
+    known = ", ".join(sorted(site.destinations)) or "none: the configuration has no [destinations]"
+    raise PrimitiveRefused(f"no destination is called {name!r}; known are {known}")
 
 
 def _delete(plan: Plan, call: Call) -> None:
@@ -147,56 +143,8 @@ def _with_legacy_aet(options: tuple[Value, ...]) -> tuple[Value, ...]:
 
 def _text(value: Value, expected: str) -> str:
     if not isinstance(value, str):
-        raise PrimitiveRefused(f"expected {expected}, got {_shown(value)}")
+        raise PrimitiveRefused(f"expected {expected}, got {shown(value)}")
     return value
-
-
-def _shown(value: Value) -> str:
-    """A value as the script would write it."""
-    if value is None:
-        return "nil"
-    return str(value).lower() if isinstance(value, bool) else repr(value)
-
-
-def _options(
-    given: tuple[Value, ...], known: Mapping[str, Callable[[Value], str | bool]]
-) -> dict[str, str | bool]:
-    """name, value, name, value... as a checked mapping. Raises PrimitiveRefused."""
-    if given in ((), (None,)):
-        return {}
-    if len(given) == 1:
-        raise PrimitiveRefused(f"expected a table of options, got {_shown(given[0])}")
-    checked: dict[str, str | bool] = {}
-    for name, value in zip(given[::2], given[1::2], strict=True):
-        if not isinstance(name, str) or name not in known:
-            raise PrimitiveRefused(f"unknown option {name!r}; known are {', '.join(known)}")
-        try:
-            checked[name] = known[name](value)
-        except ValueError as exc:
-            raise PrimitiveRefused(f"option {name} must be {exc}, not {_shown(value)}") from exc
-    return checked
-
-
-# What an option may be; each raises ValueError with the words that say so.
-
-
-def _flag(value: Value) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - one kind of error for all options
-    return value
-
-
-def _on_failure(value: Value) -> str:
-    if value not in ("refuse", "keep"):
-        raise ValueError("'refuse' or 'keep'")
-    return str(value)
-
-
-def _ae_title(value: Value) -> str:
-    try:
-        return _AE_TITLE.validate_python(value, strict=True)
-    except ValidationError as exc:
-        raise ValueError("an AE title of 1 to 16 characters") from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +166,8 @@ PLANNING: Mapping[str, Primitive] = {
     )
 }
 # All that a script may call beyond Lua's own library, by signature.
-SIGNATURES = (*(primitive.signature for primitive in PLANNING.values()), "print(...)")
+LADDER = "transcode_ladder(...)"
+SIGNATURES = (*(primitive.signature for primitive in PLANNING.values()), LADDER, "print(...)")
 
 
 def record(plan: Plan | None, name: str, call: Call) -> Value:
@@ -233,3 +182,15 @@ def record(plan: Plan | None, name: str, call: Call) -> Value:
         return primitive.record(plan, call)
     except PrimitiveRefused as exc:
         raise PrimitiveRefused(f"{primitive.signature}: {exc}") from exc
+
+
+def transcode_ladder(*names: Value) -> str:
+    """The names of transfer syntaxes, best first, as one text that primitives take for a ladder.
+
+    Raises PrimitiveRefused.
+    """
+    try:
+        entries = [_text(name, "a transfer syntax") for name in names or (None,)]
+        return options.short_names(options.sending_ladder(", ".join(entries)))
+    except PrimitiveRefused as exc:
+        raise PrimitiveRefused(f"{LADDER}: {exc}") from exc

@@ -1,7 +1,7 @@
 """One version of one script: its sources and settings, and the runtimes made of it."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from gateway.config.models import Scripts
 from gateway.errors import ScriptError, ScriptSyntaxError
@@ -10,13 +10,14 @@ from gateway.model import Event, Step
 from gateway.scripting import header, primitives
 from gateway.scripting.callbacks import CALLBACKS, FINALIZE, INITIALIZE, ON_STORED_INSTANCE
 from gateway.scripting.header import LaneSettings
-from gateway.scripting.primitives import Call, Plan, PrimitiveRefused, Value
+from gateway.scripting.options import PrimitiveRefused, Value
+from gateway.scripting.primitives import Call, Plan
 from gateway.scripting.runtime import Refused, Runtime, without_preamble
 from gateway.scripting.shell import Outcome, Shell
+from gateway.scripting.site import Site
 from gateway.scripting.sources import Snapshot
 
 log = logger("scripting")
-Destinations = Callable[[], Collection[str]]
 
 
 class Script:
@@ -75,10 +76,10 @@ class LoadedScript:
     Used by one thread at a time. After ScriptTimedOut and ScriptOutOfMemory it must be closed.
     """
 
-    def __init__(self, script: Script, destinations: Destinations) -> None:
+    def __init__(self, script: Script, site: Site) -> None:
         """Raises ScriptError."""
         self.script = script
-        self._destinations = destinations
+        self._site = site
         self._plan: Plan | None = None
         settings = script.settings
         self._shell = Shell(lambda: self._runtime.seconds_left)
@@ -88,6 +89,7 @@ class LoadedScript:
             host={
                 "primitives": lambda: tuple(primitives.PLANNING),
                 "plan": self._record,
+                "ladder": self._ladder,
                 "say": self._say,
                 "read_module": script.module,
                 "execute": self._execute,
@@ -111,7 +113,7 @@ class LoadedScript:
 
     def on_stored_instance(self, event: Event, tags: Mapping[str, object]) -> Sequence[Step]:
         """What the script wants done. Raises ScriptError: then nothing is to be done."""
-        plan = self._plan = Plan(self._destinations)
+        plan = self._plan = Plan(self._site)
         try:
             self._runtime.call(
                 ON_STORED_INSTANCE.name,
@@ -155,6 +157,12 @@ class LoadedScript:
     ) -> Value:
         try:
             return primitives.record(self._plan, name, Call(line, resource, target, options))
+        except PrimitiveRefused as exc:
+            raise Refused(str(exc)) from exc
+
+    def _ladder(self, *names: Value) -> str:
+        try:
+            return primitives.transcode_ladder(*names)
         except PrimitiveRefused as exc:
             raise Refused(str(exc)) from exc
 

@@ -9,7 +9,7 @@ from gateway.errors import GatewayError
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.ports import EventQueue, Tags
-from gateway.scripting.script import Destinations
+from gateway.scripting.site import Site
 from gateway.scripting.watch import Watch
 
 log = logger("scripting")
@@ -27,7 +27,7 @@ class Surroundings:
 
     queue: EventQueue
     tags: Tags
-    destinations: Destinations
+    site: Site
     metrics: Metrics
     watch: Watch
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -20,9 +20,10 @@ from gateway.config.models import Destination
 from gateway.metrics import Metrics
 from gateway.model import Action, NewTask, Step, TaskRow, TaskState
 from gateway.routing import loop as loop_module
-from gateway.routing.forwarding import ForwardWorker, Preparation
+from gateway.routing.forwarding import ForwardWorker
 from gateway.routing.link import Link
 from gateway.routing.loop import Loop
+from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
 from gateway.routing.signal import Signal
 from gateway.routing.transcoding import Transcoding

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scripting_support import FakeQueue, FakeTags
+from scripting_support import PACS, FakeQueue, FakeTags
 
-from gateway.config.models import Scripts
+from gateway.config.models import Codecs, Scripts
 from gateway.metrics import Metrics
 from gateway.scripting.host import ScriptHost
+from gateway.scripting.site import Site as Known
 
 
 class Site:
@@ -20,7 +21,7 @@ class Site:
         self.queue = FakeQueue()
         self.tags = FakeTags(PatientName="Doe^Jane", Modality="CT")
         self.metrics = Metrics()
-        self.destinations = {"archive", "pacs"}
+        self.known = Known({"archive": PACS, "pacs": PACS}, Codecs().options())
         self.settings: dict[str, object] = {"timeout_s": 5}
         self.host: ScriptHost | None = None
 
@@ -29,7 +30,7 @@ class Site:
             Scripts.model_validate({"folder": self.folder, **self.settings, **settings}),
             self.queue,
             self.tags,
-            lambda: self.destinations,
+            self.known,
             self.metrics,
             grace_s=0.3,
         )

@@ -8,6 +8,7 @@ from scripting_support import load, make_event
 
 from gateway.scripting.callbacks import CALLBACKS
 from gateway.scripting.header import KEYS
+from gateway.scripting.options import OF_FORWARD, OF_TRANSCODE
 from gateway.scripting.primitives import SIGNATURES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scripting.md").read_text("utf-8")
@@ -40,6 +41,17 @@ def test_every_argument_of_a_callback_is_explained():
 def test_every_key_of_the_header_is_explained():
     for key in KEYS:
         assert f"| `{key}` |" in TEXT
+
+
+@pytest.mark.parametrize(
+    ("signature", "options"),
+    [("Transcode(id, syntax, options)", OF_TRANSCODE),
+     ("Forward(id, destination, options)", OF_FORWARD)],
+)  # fmt: skip
+def test_every_option_of_a_primitive_is_explained_and_no_other(signature, options):
+    rows = re.findall(r"^\| (`.*?) \|", SECTIONS[signature], re.MULTILINE)
+
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(options)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -33,7 +33,7 @@ def test_an_image_is_compressed_and_its_result_forwarded():
 
     assert (transcode.action, transcode.subject) == (Action.TRANSCODE, INSTANCE_ID)
     assert transcode.parameters == {
-        "syntax": J2K_LOSSLESS, "replace": False, "on_failure": "keep",
+        "ladder": [J2K_LOSSLESS], "replace": False, "on_failure": "keep",
     }  # fmt: skip
     assert (forward.action, forward.result_of, forward.destination) == (
         Action.FORWARD, 1, "archive",

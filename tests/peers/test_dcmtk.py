@@ -24,7 +24,7 @@ from images import make_ct
 from waiting import wait_until
 
 from gateway.config.models import Destination
-from gateway.dimse.contexts import Context, choose_syntax, propose
+from gateway.dimse.contexts import Context, Need, choose, propose
 from gateway.dimse.files import echo, send_files
 from gateway.dimse.sender import open_association
 from gateway.errors import NoAcceptableSyntax
@@ -190,14 +190,15 @@ def test_storescp_writes_the_data_set_that_we_have(tmp_path, option):
 def test_what_storescp_accepts_decides_what_is_sent(tmp_path, option, accepted):
     destination = Destination(aet="STORESCP", host="127.0.0.1", port=1)
     path = make_ct(tmp_path / "a.dcm", syntax=J2K)
+    need = Need(CT, J2K, ("*",))
     with storescp(tmp_path / "out", option) as port:
         association = open_association(
             destination.model_copy(update={"port": port}),
             calling_aet="GATEWAY",
-            contexts=propose([(CT, J2K)], ["*"]),
+            contexts=propose([need]),
         )
         assert association.accepted(CT) == accepted
-        chosen = choose_syntax(J2K, association.accepted(CT), ["*"])
+        chosen = next(iter(choose(need, association.accepted(CT)).ladder), J2K)
         if chosen == J2K:
             association.store(path)
         else:

@@ -139,6 +139,15 @@ for _, primitive in pairs({ host.primitives() }) do
   end
 end
 
+-- Says which transfer syntaxes to try, best first; usable everywhere, as it plans nothing.
+function globals.transcode_ladder(...)
+  local names = { ... }
+  for index = 1, select('#', ...) do
+    scalar(names[index], 'transcode_ladder', 'a transfer syntax')
+  end
+  return ask('ladder', ...)
+end
+
 function globals.print(...)
   local words = { ... }
   for index = 1, select('#', ...) do

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count as count_from
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from store_support import Instances
 from gateway.config.models import Codecs as CodecSettings
 from gateway.config.models import Destination
 from gateway.dicom.syntaxes import EXPLICIT_LE, JPEG2000_LOSSLESS
+from gateway.dimse.contexts import Need
 from gateway.errors import (
     AssociationRejected,
     CodecFailed,
@@ -21,7 +23,8 @@ from gateway.errors import (
 )
 from gateway.metrics import Metrics
 from gateway.model import Action, NewTask, Step, TaskState, TranscodeReport
-from gateway.routing.forwarding import ForwardWorker, Preparation
+from gateway.routing.forwarding import ForwardWorker
+from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
 from gateway.routing.transcoding import Transcoding
 from gateway.store.opened import Store
@@ -39,14 +42,16 @@ class FakeLink:
         self.errors: dict[int, Exception] = {}
         self.after: Callable[[Path], None] = lambda path: None
         self.opened: list[str] = []
+        self.needs: set[Need] = set()
         self.sent: list[bytes] = []
         self.closed = 0
         self._calls = 0
 
-    def open(self, calling_aet, versions) -> None:
+    def open(self, calling_aet, needs) -> None:
         if self.cannot_open:
             raise self.cannot_open
         self.opened.append(calling_aet)
+        self.needs = set(needs)
 
     def accepted(self, sop_class_uid: str) -> frozenset[str]:
         return self.takes
@@ -66,11 +71,11 @@ class FakeLink:
 class FakeCodecs:
     error: Exception | None = None
 
-    def transcode(self, source, target, transfer_syntax_uid, options) -> TranscodeReport:
+    def transcode(self, source, target, ladder, options) -> TranscodeReport:
         if self.error:
             raise self.error
         target.write_bytes(b"transcoded")
-        return TranscodeReport("", transfer_syntax_uid, "", 1, 1, 0.0, "", True)
+        return TranscodeReport("", ladder[0], "", 1, 1, 0.0, "", True)
 
 
 @pytest.fixture
@@ -99,11 +104,12 @@ def worker(store: Store, link: FakeLink, codecs: FakeCodecs) -> Iterator[Forward
 def plan(store: Store, receive, made_ct) -> Callable[..., list[Path]]:
     """Keep so many images and plan to forward each; answers their files."""
     store.outbox.open_lane("a")
+    numbers = count_from(1)
 
     def enter(count: int, **parameters: object) -> list[Path]:
         paths = []
-        for number in range(count):
-            version = Instances(store.engine).current(receive(made_ct(number + 1)))
+        for _ in range(count):
+            version = Instances(store.engine).current(receive(made_ct(next(numbers))))
             step = Step(1, Action.FORWARD, version.instance_id, None, "pacs", parameters, "a.lua:1")
             task = NewTask(step, version.instance_id, version.version_id, ())
             (event,) = store.outbox.pending("a", 9)
@@ -143,6 +149,15 @@ def test_a_script_may_choose_its_own_calling_ae_title(store, worker, link, plan)
     plan(1, calling_aet="SPECIAL")
     work(worker)
     assert link.opened == ["SPECIAL"]
+
+
+def test_the_association_serves_the_destination_s_ladder_and_those_of_single_tasks(
+    worker, link, plan
+):
+    plan(1)
+    plan(1, ladder=[JPEG2000_LOSSLESS.uid, "*"])
+    work(worker)
+    assert {need.ladder for need in link.needs} == {("*",), (JPEG2000_LOSSLESS.uid, "*")}
 
 
 def test_what_the_peer_does_not_take_as_stored_is_transcoded(store, worker, link, plan, tmp_path):

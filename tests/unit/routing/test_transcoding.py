@@ -1,10 +1,12 @@
 """The work of TRANSCODE tasks, with codecs that do what a test wants."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from store_support import Instances
+from structlog.testing import capture_logs
 
 from gateway.config.models import Codecs as CodecSettings
 from gateway.dicom.syntaxes import EXPLICIT_LE, JPEG2000_LOSSLESS
@@ -24,27 +26,33 @@ from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.store.opened import Store
 
 J2K = JPEG2000_LOSSLESS.uid
+HTJ2K, JPEG = "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.50"
 
 
 class FakeCodecs:
     """Writes `made`, or fails after half of it."""
 
-    def __init__(self, error: BaseException | None = None, *, changed: bool = True) -> None:
+    def __init__(
+        self, error: BaseException | None = None, *, changed: bool = True, **told: object
+    ) -> None:
+        """told: fields of the report."""
         self.error = error
         self.changed = changed
-        self.asked: list[tuple[Path, str, TranscodeOptions]] = []
+        self.told = told
+        self.asked: list[tuple[Path, Sequence[str], TranscodeOptions]] = []
 
     def transcode(
         self, source: Path, target: Path, ladder: Sequence[str], options: TranscodeOptions
     ) -> TranscodeReport:
-        [transfer_syntax_uid] = ladder
-        self.asked.append((source, transfer_syntax_uid, options))
+        self.asked.append((source, ladder, options))
         target.write_bytes(b"ma")
         if self.error:
             raise self.error
         target.write_bytes(b"made")
-        syntax = transfer_syntax_uid if self.changed else EXPLICIT_LE.uid
-        return TranscodeReport(EXPLICIT_LE.uid, syntax, "1.2", 100, 4, 0.5, "", self.changed)
+        syntax = ladder[0] if self.changed else EXPLICIT_LE.uid
+        uid = "1.2.826.0.1.3680043.10.1.1"
+        report = TranscodeReport(EXPLICIT_LE.uid, syntax, uid, 100, 4, 0.5, "", self.changed)
+        return replace(report, **self.told)
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def plan(store: Store, version: Version) -> Callable[..., None]:
 
     def enter(**parameters: object) -> None:
         transcode = Step(1, Action.TRANSCODE, version.instance_id,
-                         parameters={"syntax": J2K} | parameters, line="a.lua:1")  # fmt: skip
+                         parameters={"ladder": [J2K]} | parameters, line="a.lua:1")  # fmt: skip
         forward = Step(2, Action.FORWARD, result_of=1, destination="pacs", line="a.lua:2")
         tasks = [
             NewTask(transcode, version.instance_id, version.version_id, ()),
@@ -98,8 +106,8 @@ def test_the_result_is_what_the_next_task_gets(store, version, plan):
     plan()
     codecs = FakeCodecs()
     assert work(store, codecs)
-    (source, syntax, _options) = codecs.asked[0]
-    assert (source, syntax) == (store.files.path(version.storage_key), J2K)
+    (source, ladder, _options) = codecs.asked[0]
+    assert (source, ladder) == (store.files.path(version.storage_key), [J2K])
     (task,) = store.tasks.claim(Action.FORWARD, 9, "pacs")
     assert store.files.path(task.version.storage_key).read_bytes() == b"made"
     assert (task.version.transfer_syntax_uid, task.version.size_bytes) == (J2K, 4)
@@ -127,12 +135,73 @@ def test_an_image_in_that_syntax_already_goes_on_as_it_is(store, version, plan, 
     assert left_over(tmp_path) == []
 
 
-@pytest.mark.parametrize(("asked", "expected"), [({}, True), ({"verify": False}, False)])
-def test_a_result_is_verified_unless_the_script_says_otherwise(store, plan, asked, expected):
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [({}, TranscodeOptions(quality=70, ratio=8.0)),
+     ({"options": {"verify": False, "quality": 80}},
+      TranscodeOptions(verify=False, quality=80, ratio=8.0))],
+)  # fmt: skip
+def test_each_option_is_the_script_s_or_else_the_site_s(store, plan, asked, expected):
     plan(**asked)
     codecs = FakeCodecs()
-    work(store, codecs)
-    assert codecs.asked[0][2] == TranscodeOptions(verify=expected)
+    transcoding = Transcoding(store.files, codecs, CodecSettings(quality=70, ratio=8.0), Metrics())
+    TranscodeWorker(store.tasks, transcoding, Metrics()).work(lambda: False)
+    assert codecs.asked[0][2] == expected
+
+
+def test_a_ladder_is_handed_on_and_what_was_made_of_it_is_entered(store, plan):
+    plan(ladder=[HTJ2K, J2K])
+    codecs = FakeCodecs(target_syntax_uid=J2K, refusals=("HTJ2KLossless: 32 bits",))
+    with capture_logs() as logs:
+        work(store, codecs)
+    assert codecs.asked[0][1] == [HTJ2K, J2K]
+    (task,) = store.tasks.claim(Action.FORWARD, 9, "pacs")
+    assert task.version.transfer_syntax_uid == J2K
+    (line,) = [line for line in logs if line["event"] == "instance transcoded"]
+    assert line["refused"] == ["HTJ2KLossless: 32 bits"]
+    assert line["syntax_after"] == "JPEG2000Lossless"
+
+
+LOSSY = {"lossy": True, "sop_instance_uid": "2.25.1", "psnr_db": 43.219, "max_error": 0}
+
+
+def test_what_a_lossy_result_lost_is_told_and_counted(store, plan):
+    plan(ladder=[JPEG])
+    metrics = Metrics()
+    with capture_logs() as logs:
+        worker(store, FakeCodecs(**LOSSY), metrics).work(lambda: False)
+    (line,) = [line for line in logs if line["event"] == "instance transcoded"]
+    assert (line["lossy"], line["psnr_db"], line["max_error"]) == (True, 43.22, 0)
+    assert line["sop_instance_uid"] == "2.25.1"
+    labels = {"syntax": "JPEGBaseline8Bit"}
+    assert metrics.registry.get_sample_value("gateway_lossy_results_total", labels) == 1
+
+
+def test_a_lossy_result_is_for_those_who_wait_for_it(store, version, plan):
+    plan(ladder=[JPEG])
+    work(store, FakeCodecs(**LOSSY))
+    (task,) = store.tasks.claim(Action.FORWARD, 9, "pacs")
+    assert task.version.state is VersionState.DERIVED
+    assert Instances(store.engine).current(version.instance_id) == version
+
+
+def test_a_result_with_another_uid_never_takes_the_place_of_the_original(
+    store, version, plan, tmp_path
+):
+    """Scripts are told at their line; but what is planned may meet another configuration."""
+    plan(ladder=[JPEG], replace=True)
+    work(store, FakeCodecs(**LOSSY))
+    parked, blocked = store.board.rows()
+    assert (parked.state, blocked.state) == ("parked", "blocked")
+    assert "only with keep_uid" in parked.error
+    assert Instances(store.engine).current(version.instance_id) == version
+    assert left_over(tmp_path) == []
+
+
+def test_a_lossy_result_under_the_same_uid_may_take_its_place(store, version, plan):
+    plan(ladder=[JPEG], replace=True)
+    work(store, FakeCodecs(**LOSSY | {"sop_instance_uid": version.sop_instance_uid}))
+    assert Instances(store.engine).current(version.instance_id).transfer_syntax_uid == JPEG
 
 
 def test_an_image_that_cannot_be_transcoded_is_parked_with_the_reason(store, plan, tmp_path):

@@ -3,10 +3,12 @@
 import pytest
 from scripting_support import INSTANCE_ID, OTHER_ID, load, make_event, said, steps_of
 
+from gateway.config.models import Destination
 from gateway.errors import ScriptError
 from gateway.model import Action, Step
 
-J2K = "1.2.840.10008.1.2.4.90"
+J2K, HTJ2K, EXPLICIT = "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.1"
+JPEG, J2K_LOSSY = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.91"
 
 
 def error_of(body: str, **options) -> str:
@@ -29,7 +31,7 @@ def test_primitives_plan_steps_in_order_with_the_line_that_asked():
 def test_primitives_chain_on_the_result_of_a_transcoding():
     steps = steps_of("Delete(Forward(Transcode(instanceId, 'JPEG2000Lossless'), 'archive'))")
 
-    options = {"syntax": J2K, "replace": False, "on_failure": "refuse"}
+    options = {"ladder": [J2K], "replace": False, "on_failure": "refuse"}
     assert steps == [
         Step(1, Action.TRANSCODE, INSTANCE_ID, parameters=options, line="test.lua:1"),
         Step(2, Action.FORWARD, "", 1, "archive", line="test.lua:1"),
@@ -45,7 +47,7 @@ def test_a_transcoding_may_work_on_the_result_of_another():
 
 @pytest.mark.parametrize("name", ["JPEG2000Lossless", "jpeg2000lossless", "j2k", J2K])
 def test_a_syntax_goes_by_keyword_short_name_and_uid(name):
-    assert steps_of(f"Transcode(instanceId, '{name}')")[0].parameters["syntax"] == J2K
+    assert steps_of(f"Transcode(instanceId, '{name}')")[0].parameters["ladder"] == [J2K]
 
 
 def test_options_of_a_transcoding_reach_the_step():
@@ -54,8 +56,117 @@ def test_options_of_a_transcoding_reach_the_step():
     )
 
     assert step.parameters == {
-        "syntax": J2K, "replace": True, "on_failure": "keep", "verify": False,
+        "ladder": [J2K], "replace": True, "on_failure": "keep", "options": {"verify": False},
     }  # fmt: skip
+
+
+def test_how_to_transcode_is_said_as_in_the_configuration():
+    (step,) = steps_of(
+        "Transcode(instanceId, 'jpeg, jpegls-near, j2k-lossy', {quality = 80, ratio = 10,"
+        " max_error = 2, photometric = 'RGB', keep_uid = true, unused_bits = 'clear',"
+        " measure = true, minimum_psnr_db = 40})"
+    )
+
+    assert step.parameters["options"] == {
+        "quality": 80, "ratio": 10.0, "max_error": 2, "photometric": "RGB", "keep_uid": True,
+        "unused_bits": "clear", "measure": True, "minimum_psnr_db": 40.0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "syntax", ["'htj2k, j2k,explicit'", "transcode_ladder('HTJ2KLossless', 'J2K', 'explicit')"]
+)
+def test_a_ladder_is_a_text_or_what_transcode_ladder_makes_of_names(syntax):
+    (step,) = steps_of(f"Transcode(instanceId, {syntax})")
+
+    assert step.parameters["ladder"] == [HTJ2K, J2K, EXPLICIT]
+
+
+def test_a_ladder_is_a_text_that_reads_well():
+    words = said("print(transcode_ladder('JPEG2000Lossless', 'HTJ2K', ' j2k ', '*'))")
+
+    assert words == ["j2k, htj2k-lossy, *"]
+
+
+def test_a_ladder_can_be_made_where_no_event_is_handled():
+    loaded = load(
+        "local ladder = transcode_ladder('j2k', 'explicit')"
+        " function OnStoredInstance(id) print(Transcode(id, ladder)) end"
+    )
+    (step,) = loaded.on_stored_instance(make_event(), {})
+
+    assert step.parameters["ladder"] == [J2K, EXPLICIT]
+
+
+def test_the_result_of_a_ladder_names_all_that_it_may_be():
+    words = said("print(Transcode(instanceId, 'j2k, explicit'))")
+
+    assert words == [f"{INSTANCE_ID} as JPEG2000Lossless or ExplicitVRLittleEndian #1"]
+
+
+def test_a_forward_may_have_a_ladder_and_options_of_its_own():
+    (step,) = steps_of(
+        "Forward(instanceId, 'archive', {syntaxes = transcode_ladder('jpeg', 'j2k', '*'),"
+        " quality = 75, calling_aet = 'ME'})"
+    )
+
+    assert step.parameters == {
+        "ladder": [JPEG, J2K, "*"], "options": {"quality": 75}, "calling_aet": "ME",
+    }  # fmt: skip
+
+
+def teaching(*syntaxes: str) -> dict[str, Destination]:
+    return {"teaching": Destination(aet="T", host="h", port=1, syntaxes=syntaxes)}
+
+
+def test_a_rate_may_be_for_what_the_destination_lists():
+    (step,) = steps_of(
+        "Forward(instanceId, 'teaching', {quality = 75})", destinations=teaching("jpeg", "*")
+    )
+
+    assert step.parameters == {"options": {"quality": 75}}
+
+
+@pytest.mark.parametrize("syntaxes", [("*",), ("j2k",), ("JPEG*",)])
+def test_a_rate_that_nothing_listed_knows_is_an_error(syntaxes):
+    error = error_of(
+        "Forward(instanceId, 'teaching', {quality = 75})", destinations=teaching(*syntaxes)
+    )
+
+    assert "option quality is for JPEGBaseline8Bit, JPEGExtended12Bit, JPEGXL" in error
+
+
+LOSSY_CALLS = [
+    ("Transcode(instanceId, 'jpeg', {replace = true%s})", {}),
+    ("Transcode(instanceId, 'j2k, jpeg', {replace = true%s})", {}),
+    ("Transcode(instanceId, 'j2k-lossy', {replace = true, ratio = 8%s})", {}),
+    ("Transcode(instanceId, 'j2k-lossy', {replace = true%s})", {"ratio": 8.0}),
+]
+
+
+@pytest.mark.parametrize(("call", "codecs"), LOSSY_CALLS)
+def test_what_would_lose_something_does_not_take_the_place_of_the_original(call, codecs):
+    error = error_of("\n" + call % "", codecs=codecs)
+
+    assert error.startswith("test.lua:2: Transcode(id, syntax, options): option replace: JPEG")
+    assert "leave replace out, or say keep_uid = true" in error
+
+
+@pytest.mark.parametrize(("call", "codecs"), LOSSY_CALLS)
+def test_it_does_under_the_same_uid_when_the_script_says_so(call, codecs):
+    (step,) = steps_of(call % ", keep_uid = true", codecs=codecs)
+
+    assert step.parameters["options"]["keep_uid"] is True
+
+
+def test_it_does_under_the_same_uid_when_the_site_says_so():
+    steps = steps_of("Transcode(instanceId, 'jpeg', {replace = true})", codecs={"keep_uid": True})
+
+    assert len(steps) == 1
+
+
+def test_a_syntax_that_is_filled_without_loss_may_take_the_place_of_the_original():
+    assert len(steps_of("Transcode(instanceId, 'j2k-lossy', {replace = true})")) == 1
 
 
 @pytest.mark.parametrize("third", ["{calling_aet = 'MY_AET'}", "'MY_AET'", "' MY_AET '"])
@@ -112,8 +223,31 @@ def test_a_result_means_nothing_for_another_event():
         ("Transcode(instanceId, 'JPEG3000')", "no transfer syntax is called 'JPEG3000'; known are"
          " ImplicitVRLittleEndian, "),
         ("Transcode(instanceId)", "expected a transfer syntax, got nil"),
-        ("Transcode(instanceId, 'j2k', {quality = 9})", "unknown option 'quality'; known are"
-         " replace, on_failure, verify"),
+        ("Transcode(instanceId, 'j2k', {qualty = 9})", "unknown option 'qualty'; known are"
+         " replace, on_failure, verify, quality, ratio, max_error, photometric, keep_uid,"),
+        ("Transcode(instanceId, 'jpeg', {quality = 101})", "option quality must be a whole number"
+         " from 1 up to 100, not 101"),
+        ("Transcode(instanceId, 'jpeg', {quality = 80.5})", "from 1 up to 100, not 80.5"),
+        ("Transcode(instanceId, 'jpeg', {quality = '80'})", "from 1 up to 100, not '80'"),
+        ("Transcode(instanceId, 'jpeg', {quality = true})", "from 1 up to 100, not true"),
+        ("Transcode(instanceId, 'j2k-lossy', {ratio = 1})", "option ratio must be a number above 1,"
+         " not 1"),
+        ("Transcode(instanceId, 'jpeg', {photometric = 'CMYK'})", 'photometric must be "RGB" or'),
+        ("Transcode(instanceId, 'jpeg', {unused_bits = 'keep'})", 'must be "refuse" or "clear",'
+         " not 'keep'"),
+        ("Transcode(instanceId, 'j2k, explicit', {quality = 80})", "option quality is for"
+         " JPEGBaseline8Bit, JPEGExtended12Bit, JPEGXL: none of them is asked for"),
+        ("Transcode(instanceId, 'jpeg', {ratio = 8})", "option ratio is for JPEG2000, HTJ2K"),
+        ("Transcode(instanceId, 'j2k, *')", "'*', as stored, is for Forward only"),
+        ("Transcode(instanceId, 'j2k,,explicit')", "no transfer syntax is called ''"),
+        ("Forward(instanceId, 'pacs', {syntaxes = 'jpg'})", "no transfer syntax is called 'jpg'"),
+        ("Forward(instanceId, 'pacs', {syntaxes = 5})", "option syntaxes must be a transfer syntax"
+         " or a ladder, not 5"),
+        ("Forward(instanceId, 'pacs', {syntaxes = 'j2k', quality = 5})", "option quality is for"),
+        ("transcode_ladder('j2k', 'jpg')", "no transfer syntax is called 'jpg'"),
+        ("transcode_ladder()", "expected a transfer syntax, got nil"),
+        ("transcode_ladder('j2k', 7)", "expected a transfer syntax, got 7"),
+        ("transcode_ladder({'j2k'})", "transcode_ladder: a transfer syntax must not be a table"),
         ("Transcode(instanceId, 'j2k', {replace = 'yes'})", "option replace must be true or"
          " false, not 'yes'"),
         ("Transcode(instanceId, 'j2k', {on_failure = 'ignore'})", "option on_failure must be"
