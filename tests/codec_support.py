@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels import pixel_array
 
 from gateway.codecs.limits import Limits
-from gateway.codecs.transcode import transcode
+from gateway.codecs.transcode import Job, known, transcode
 from gateway.dicom import part10
 from gateway.dicom.encoding import element_header, encode
 from gateway.model import TranscodeOptions, TranscodeReport
@@ -95,11 +96,16 @@ def write_native(
     return write_file(path, syntax_uid, header, pixels)
 
 
-def convert(source: Path, target: Path, syntax_uid: str, *, verify: bool = True) -> TranscodeReport:
+def convert(
+    source: Path, target: Path, syntax_uid: str, *, verify: bool = True, **options: Any
+) -> TranscodeReport:
     """Transcode in this process."""
     target.unlink(missing_ok=True)
     limits = Limits(MEMORY_BYTES, grant=lambda native_bytes: None)
-    return transcode(source, target, [syntax_uid], TranscodeOptions(verify=verify), limits)
+    with TemporaryDirectory() as scratch:
+        asked = TranscodeOptions(verify=verify, **options)
+        job = Job(source, target, known(syntax_uid), asked, Path(scratch))
+        return transcode(job, [syntax_uid], limits)
 
 
 def samples_of(path: Path) -> np.ndarray:

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateway.codecs import jpegxl_header
 from gateway.codecs.image import Image
 from gateway.errors import CodecFailed
 
@@ -41,16 +42,18 @@ class Codestream:
 
 def begins_codestream(head: bytes) -> bool:
     """True when the first bytes of a fragment are those of a JPEG family codestream."""
-    return head.startswith((_SOC_SIZ, _SOI, _JP2_SIGNATURE))
+    return head.startswith((_SOC_SIZ, _SOI, _JP2_SIGNATURE, *jpegxl_header.SIGNATURES))
 
 
 def inspect(data: bytes) -> Codestream:
-    """Read the header of a JPEG, JPEG-LS or JPEG 2000 codestream. Raises CodecFailed."""
+    """Read the header of a JPEG, JPEG-LS, JPEG 2000 or JPEG XL codestream. Raises CodecFailed."""
     try:
         if data.startswith(_SOC_SIZ):
             return _jpeg2000(data)
         if data.startswith(_SOI):
             return _jpeg(data)
+        if data.startswith(jpegxl_header.SIGNATURES):
+            return _jpegxl(data)
     except (struct.error, IndexError) as exc:
         raise CodecFailed("the codestream's header is cut off") from exc
     raise CodecFailed("the codestream does not begin with a known marker")
@@ -169,3 +172,18 @@ def _is_irreversible(data: bytes) -> bool:
         if marker == 0xFF90:
             raise CodecFailed("the codestream has no coding style before its first tile")
         at += 2 + length
+
+
+# --- JPEG XL -------------------------------------------------------------------------------------
+
+
+def _jpegxl(data: bytes) -> Codestream:
+    header = jpegxl_header.read(data)
+    return Codestream(
+        rows=header.rows,
+        columns=header.columns,
+        samples=header.samples,
+        precision=header.bits,
+        signed=False,
+        lossy=header.is_xyb,
+    )

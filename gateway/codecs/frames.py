@@ -5,13 +5,13 @@ Memory grows with the number of fragments, never with the pixels. Standard: PS3.
 
 import struct
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
 from gateway.codecs.image import Image
-from gateway.codecs.source import PixelElement
+from gateway.codecs.source import PixelElement, Source
 from gateway.errors import CodecFailed
 
 _ITEM = 0xFFFEE000
@@ -123,21 +123,23 @@ def read_fragment(file: BinaryIO, fragment: Fragment, limit: int | None = None) 
     return file.read(fragment.length if limit is None else min(limit, fragment.length))
 
 
-def read_native(
-    file: BinaryIO, pixels: PixelElement, image: Image, *, swapped: bool
-) -> Iterator[bytes]:
-    """The frames of native Pixel Data, as Little Endian has them; for samples of whole bytes.
+def refuse_other_length(pixels: PixelElement, image: Image) -> None:
+    """Raise CodecFailed when native Pixel Data is too short for its frames, or too long.
 
-    swapped: Pixel Data is Big Endian. Raises CodecFailed when Pixel Data is too short for its
-    frames, or long enough for another.
+    Too long is what would hold another frame. For samples of whole bytes.
     """
     length = pixels.length or 0
     needed = image.frame_bytes * image.frames
     padding = length - needed
     if padding < 0 or padding >= max(2, image.frame_bytes):
         raise CodecFailed(f"Pixel Data has {length} bytes, {image.frames} frames need {needed}")
-    for start in range(0, needed, image.frame_bytes):
-        yield read_value(file, pixels, start, image.frame_bytes, swapped=swapped)
+
+
+def read_native_frame(source: Source, pixels: PixelElement, image: Image, index: int) -> bytes:
+    """A frame of native Pixel Data, 0-based, as Little Endian has it."""
+    size = image.frame_bytes
+    swapped = not source.syntax.is_little_endian
+    return read_value(source.file, pixels, index * size, size, swapped=swapped)
 
 
 def read_value(

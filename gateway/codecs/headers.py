@@ -1,57 +1,59 @@
 """The rules for the data set around the pixels when these change their form: pure.
 
-What is not named here stays as it was received: a lossless transcoding is the same instance, with
-the same SOP Instance UID. Standard: PS3.3 C.7.6.1.1.5, C.7.6.3.1.2-3; PS3.5 8.2, A.4.
+What is not named here, or in derivation.py, stays as it was received: a lossless transcoding is the
+same instance, with the same SOP Instance UID. Standard: PS3.3 C.7.6.3.1.2-3; PS3.5 8.2, A.4.
 """
 
-import re
 import struct
+from collections.abc import Sequence
 
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 from pydicom.tag import BaseTag
 
 from gateway.codecs.image import Image
-from gateway.codecs.planning import Recoding
-from gateway.codecs.source import PIXEL_DATA
-from gateway.dicom.encoding import UNDEFINED_LENGTH
-from gateway.dicom.syntaxes import TransferSyntax
 from gateway.dicom.tags import text_of
-from gateway.errors import TranscodeUnsupported
 
 _PHOTOMETRIC_INTERPRETATION = 0x00280004
 _PLANAR_CONFIGURATION = 0x00280006
-_BITS_ALLOCATED = 0x00280100
-_LOSSY_IMAGE_COMPRESSION = 0x00282110
-_ICON_IMAGE_SEQUENCE = 0x00880200
+_BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT = 0x00280100, 0x00280101, 0x00280102
 _TRAILING_PADDING = 0xFFFCFFFC
-# Extended Offset Table, its Lengths, and Encapsulated Pixel Data Value Total Length: they describe
-# the fragments that were.
-_FRAGMENT_TABLES = (0x7FE00001, 0x7FE00002, 0x7FE00003)
-_ENCAPSULATED_IN_ITEM = re.compile(rb"\xe0\x7f\x10\x00O[BW]\0\0\xff\xff\xff\xff")
+_DIGITAL_SIGNATURES, MAC_PARAMETERS = 0xFFFAFFFA, 0x4FFE0001
+_OFFSET_TABLE, _OFFSET_TABLE_LENGTHS = 0x7FE00001, 0x7FE00002
+# They describe the fragments that were; the last is Encapsulated Pixel Data Value Total Length.
+_FRAGMENT_TABLES = (_OFFSET_TABLE, _OFFSET_TABLE_LENGTHS, 0x7FE00003)
 
 
-def revise(header: Dataset, source: TransferSyntax, recoding: Recoding | None) -> None:
-    """Change the elements before Pixel Data as the new transfer syntax demands.
+def revise(header: Dataset) -> None:
+    """Remove from the elements before Pixel Data what is about how they were encoded."""
+    remove(header, *_FRAGMENT_TABLES, _TRAILING_PADDING)
 
-    source: the syntax they come from. recoding: None when the pixels stay as they are, or when
-    there are none. Raises TranscodeUnsupported: an item other than the icon has Pixel Data that
-    only the source syntax allows.
+
+def revise_trailer(trailer: Dataset, *, is_derived: bool) -> None:
+    """The same for the elements after Pixel Data: padding has no meaning (PS3.10 7.2).
+
+    is_derived: the pixels are not those any more that somebody signed (PS3.15 C).
     """
-    _remove(header, *_FRAGMENT_TABLES, _TRAILING_PADDING)
-    if source.is_encapsulated:
-        _drop_encapsulated_icon(header)
-        _refuse_encapsulated_items(header)
-    if recoding is not None:
-        _describe(header, recoding.result)
-        if recoding.lossy:
-            # Once lossy, always "01", also when whoever compressed it forgot to say so.
-            _put(header, _LOSSY_IMAGE_COMPRESSION, "CS", b"01")
+    remove(trailer, _TRAILING_PADDING)
+    if is_derived:
+        remove(trailer, _DIGITAL_SIGNATURES)
 
 
-def revise_trailer(trailer: Dataset) -> None:
-    """The same for the elements after Pixel Data: padding has no meaning (PS3.10 7.2)."""
-    _remove(trailer, _TRAILING_PADDING)
+def describe(header: Dataset, source: Image, result: Image) -> None:
+    """Say what the pixels are now."""
+    put(header, _PHOTOMETRIC_INTERPRETATION, "CS", result.photometric)
+    if result.samples > 1:
+        put_number(header, _PLANAR_CONFIGURATION, int(result.planar))
+    depth = (result.bits_allocated, result.bits_stored, result.high_bit)
+    if depth != (source.bits_allocated, source.bits_stored, source.high_bit):
+        for tag, value in zip((_BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT), depth, strict=True):
+            put_number(header, tag, value)
+
+
+def put_extended_offsets(header: Dataset, offsets: Sequence[int], lengths: Sequence[int]) -> None:
+    """Say where frames are that a basic offset table cannot point to (PS3.3 C.7.6.3.1.8)."""
+    for tag, values in ((_OFFSET_TABLE, offsets), (_OFFSET_TABLE_LENGTHS, lengths)):
+        put_bytes(header, tag, "OV", struct.pack(f"<{len(values)}Q", *values))
 
 
 def native_vr(header: Dataset, source_vr: str | None = None) -> str:
@@ -61,38 +63,28 @@ def native_vr(header: Dataset, source_vr: str | None = None) -> str:
     return "OB" if text_of(header, _BITS_ALLOCATED) in ("1", "8") else "OW"
 
 
-def _describe(header: Dataset, result: Image) -> None:
-    photometric = result.photometric.encode("ascii")
-    _put(header, _PHOTOMETRIC_INTERPRETATION, "CS", photometric + b" " * (len(photometric) % 2))
-    if result.samples > 1:
-        _put(header, _PLANAR_CONFIGURATION, "US", struct.pack("<H", result.planar))
+def put(header: Dataset, tag: int, vr: str, text: str) -> None:
+    """Set an element of text in the default repertoire."""
+    value = text.encode("ascii")
+    padding = b"\0" if vr == "UI" else b" "
+    put_bytes(header, tag, vr, value + padding * (len(value) % 2))
 
 
-def _put(header: Dataset, tag: int, vr: str, value: bytes) -> None:
+def put_number(header: Dataset, tag: int, value: int) -> None:
+    """Set an element of VR US."""
+    put_bytes(header, tag, "US", struct.pack("<H", value))
+
+
+def put_bytes(header: Dataset, tag: int, vr: str, value: bytes) -> None:
+    """Set an element as it is encoded in Little Endian."""
     base_tag = BaseTag(tag)
     header[base_tag] = RawDataElement(
         base_tag, vr, len(value), value, 0, is_implicit_VR=False, is_little_endian=True
     )
 
 
-def _remove(dataset: Dataset, *tags: int) -> None:
+def remove(dataset: Dataset, *tags: int) -> None:
+    """Remove elements that are there."""
     for tag in tags:
         if tag in dataset:
             del dataset[tag]
-
-
-def _drop_encapsulated_icon(header: Dataset) -> None:
-    """An icon is a convenience (type 3); one in the codestream of another syntax is a fault."""
-    if _ICON_IMAGE_SEQUENCE not in header:
-        return
-    items = header[_ICON_IMAGE_SEQUENCE].value or []
-    pixels = (item.get_item(PIXEL_DATA) for item in items if PIXEL_DATA in item)
-    if any(getattr(element, "length", 0) == UNDEFINED_LENGTH for element in pixels):
-        _remove(header, _ICON_IMAGE_SEQUENCE)
-
-
-def _refuse_encapsulated_items(header: Dataset) -> None:
-    for tag, element in header.items():
-        value = element.value if isinstance(element, RawDataElement) else None
-        if isinstance(value, bytes) and _ENCAPSULATED_IN_ITEM.search(value):
-            raise TranscodeUnsupported(f"an item of {tag} has encapsulated Pixel Data of its own")

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 
@@ -9,6 +11,9 @@ from gateway.dicom.tags import text_of
 from gateway.errors import TranscodeUnsupported
 
 YBR_FULL_422 = "YBR_FULL_422"
+
+Frame = npt.NDArray[np.integer]
+"""Samples in memory: (rows, columns) or (rows, columns, samples), C order."""
 
 
 @dataclass(frozen=True, slots=True)

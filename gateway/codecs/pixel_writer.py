@@ -1,18 +1,18 @@
-"""Write Pixel Data to a file, one frame after the other, in constant memory.
+"""Write Pixel Data to a file, one piece after the other, in constant memory.
 
 Standard: PS3.5 8.2, A.2, A.4.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import BinaryIO
 
 from gateway.codecs.source import PIXEL_DATA
 from gateway.dicom.encoding import UNDEFINED_LENGTH, element_header
 
 _ITEM = struct.Struct("<HHI")
-# Offsets have 32 bits. Compressed frames are smaller than native ones, or larger by very little.
-_LARGEST_WITH_OFFSETS = 1 << 31
+_LARGEST_OFFSET = 0xFFFFFFFF
 
 
 def write_native(
@@ -26,31 +26,39 @@ def write_native(
     out.write(b"\0" * padding)
 
 
-def write_encapsulated(
-    out: BinaryIO, frames: int, native_bytes: int, codestreams: Iterable[bytes]
-) -> None:
-    """Encapsulated Pixel Data: one fragment per frame, as Explicit VR Little Endian.
+def write_encapsulated(out: BinaryIO, lengths: Sequence[int], codestreams: Iterable[bytes]) -> None:
+    """Encapsulated Pixel Data of codestreams of these lengths: one fragment per frame.
 
-    The basic offset table is filled in at the end: `out` must be seekable. It stays empty for a
-    single frame, and when native_bytes, the size of all frames before, is near what offsets hold.
+    As Explicit VR Little Endian. There is a basic offset table when there are several frames, and
+    the offsets fit into it.
     """
+    table = b""
+    if has_basic_offset_table(lengths):
+        table = struct.pack(f"<{len(lengths)}I", *frame_offsets(lengths))
     out.write(element_header(PIXEL_DATA, "OB", UNDEFINED_LENGTH, implicit_vr=False))
-    has_offsets = frames > 1 and native_bytes < _LARGEST_WITH_OFFSETS
-    table_bytes = 4 * frames if has_offsets else 0
-    out.write(_ITEM.pack(0xFFFE, 0xE000, table_bytes))
-    table_at = out.tell()
-    out.write(b"\0" * table_bytes)
-    first_item = out.tell()
-    offsets = []
+    out.write(_ITEM.pack(0xFFFE, 0xE000, len(table)))
+    out.write(table)
     for codestream in codestreams:
-        offsets.append(out.tell() - first_item)
         padding = len(codestream) % 2
         out.write(_ITEM.pack(0xFFFE, 0xE000, len(codestream) + padding))
         out.write(codestream)
         out.write(b"\0" * padding)
     out.write(_ITEM.pack(0xFFFE, 0xE0DD, 0))
-    if has_offsets:
-        end = out.tell()
-        out.seek(table_at)
-        out.write(struct.pack(f"<{frames}I", *offsets))
-        out.seek(end)
+
+
+def has_basic_offset_table(lengths: Sequence[int]) -> bool:
+    """Whether there are several frames, near enough to the first one for offsets of 32 bits."""
+    return len(lengths) > 1 and frame_offsets(lengths)[-1] <= _LARGEST_OFFSET
+
+
+def frame_offsets(lengths: Sequence[int]) -> list[int]:
+    """Where each frame's item begins, counted from the first item's first byte (PS3.5 A.4)."""
+    sizes = (_ITEM.size + length + length % 2 for length in lengths[:-1])
+    return list(accumulate(sizes, initial=0))
+
+
+def write_relabelled(out: BinaryIO, parts: Iterable[bytes]) -> None:
+    """Encapsulated Pixel Data whose items and delimiter are in `parts`, as they are."""
+    out.write(element_header(PIXEL_DATA, "OB", UNDEFINED_LENGTH, implicit_vr=False))
+    for part in parts:
+        out.write(part)

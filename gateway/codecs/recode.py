@@ -1,147 +1,126 @@
-"""Frame by frame through codecs: decode, encode, write; one frame in memory at a time."""
+"""One image from one form to another: prepare it, make its pieces, put them into a file."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.codecs import codestreams, frames, headers, planning
-from gateway.codecs.codestreams import Codestream
-from gateway.codecs.frames import Fragment, Span
-from gateway.codecs.image import Image, describe
+from gateway.codecs import coded, derivation, headers, nested, overlays, planning, profiles
+from gateway.codecs.derivation import LossyStep
+from gateway.codecs.frames import refuse_other_length
+from gateway.codecs.image import describe
 from gateway.codecs.limits import Limits
-from gateway.codecs.pixel_writer import write_encapsulated, write_native
-from gateway.codecs.planning import Recoding
-from gateway.codecs.samples import conform, from_native, within_bits_stored
+from gateway.codecs.pieces import Pieces
+from gateway.codecs.pixel_writer import (
+    frame_offsets,
+    has_basic_offset_table,
+    write_encapsulated,
+    write_native,
+)
+from gateway.codecs.planning import Recoding, Work
+from gateway.codecs.quality import Difference
 from gateway.codecs.source import PixelElement, Source
-from gateway.codecs.table import CODECS, Codec, Encoder, Frame, why_absent
+from gateway.codecs.spool import Spooled
+from gateway.codecs.table import CODESTREAM_CONVERTERS
 from gateway.codecs.target import created, write_trailer
-from gateway.codecs.verify import Expected, digest
-from gateway.dicom.syntaxes import Family, TransferSyntax
+from gateway.codecs.verify import Expected
+from gateway.dicom.syntaxes import TransferSyntax
 from gateway.dicom.tags import tags
-from gateway.errors import CodecFailed, TranscodeError, TranscodeUnsupported
-
-_MARKER_BYTES = 12
-
-
-@dataclass(frozen=True, slots=True)
-class _Coded:
-    """Encapsulated frames. first: the header of the first one, None for RLE, which has none."""
-
-    codec: Codec
-    spans: Sequence[Span]
-    first: Codestream | None
-    end: int
+from gateway.errors import QualityTooLow
+from gateway.model import TranscodeOptions
 
 
-def recode(
+def prepare(
     source: Source,
     pixels: PixelElement,
-    path: Path,
-    syntax: TransferSyntax,
+    target: TransferSyntax,
+    work: Work,
+    options: TranscodeOptions,
     limits: Limits,
-) -> Expected:
-    """Write the image in `syntax`. Raises TranscodeError."""
+) -> Pieces:
+    """Everything that is known before the first frame. Raises TranscodeError."""
     image = describe(source.header)
-    coded = _find_coded(source, pixels, image) if pixels.length is None else None
-    first = coded.first if coded else None
+    found = None
+    if pixels.length is None:
+        found = coded.find(source.file, pixels.offset, source.syntax, image)
+    if work is Work.CONVERT:
+        plan = Recoding(target, image, image, image)
+        convert = CODESTREAM_CONVERTERS[source.syntax.uid, target.uid]
+        return Pieces(source, pixels, found, plan, options, convert)
     plan = planning.recoding(
         image,
-        first,
-        source.header,
-        syntax,
-        is_native=coded is None,
+        found.first if found else None,
+        target,
+        options,
+        is_native=found is None,
         memory_bytes=limits.memory_bytes,
     )
-    headers.revise(source.header, source.syntax, plan)
-    limits.grant(plan.result.frame_bytes * plan.result.frames)
-    decoded = _decoded(source, coded, image) if coded else _native(source, pixels, image)
-    if syntax.is_encapsulated:
-        decoded = (within_bits_stored(frame, plan.samples) for frame in decoded)
-    end = coded.end if coded else pixels.offset + (pixels.length or 0)
-    digests: list[bytes] = []
-    with created(path, source, syntax) as out:
-        _write_pixels(out, _digested(decoded, digests), plan, source, syntax)
-        write_trailer(out, source, end, syntax)
-    return Expected(syntax, tags(source.header), image=plan.result, samples=digests)
+    if found is None:
+        refuse_other_length(pixels, image)
+    keeps_all = profiles.keeps_unused_bits(target)
+    embedded = () if keeps_all else overlays.find(source.header, image)
+    return Pieces(source, pixels, found, plan, options, overlays=embedded)
+
+
+def assemble(
+    pieces: Pieces,
+    spooled: Sequence[Spooled],
+    difference: Difference,
+    path: Path,
+    limits: Limits,
+) -> tuple[Expected, str]:
+    """Write the file around the pieces of all frames.
+
+    Answers what has to be found in it, and its SOP Instance UID. Raises QualityTooLow,
+    TranscodeError.
+    """
+    _refuse_poor_quality(pieces, difference)
+    source, plan = pieces.source, pieces.plan
+    lengths = [length for part in spooled for length in part.lengths]
+    nested.make_native(source.header, source.syntax, limits)
+    uid = _revise_header(pieces, lengths)
+    with created(path, source, plan.target, uid) as out:
+        _write_pixels(out, pieces, lengths, chain.from_iterable(part.pieces() for part in spooled))
+        end = pieces.coded.end if pieces.coded else pieces.pixels.end
+        write_trailer(out, source, end, plan.target, is_derived=plan.loses)
+    digests = [digest for part in spooled for digest in part.digests]
+    expected = Expected(plan.target, tags(source.header), digests=digests, lengths=lengths)
+    return expected, uid
+
+
+def _refuse_poor_quality(pieces: Pieces, difference: Difference) -> None:
+    floor, psnr_db = pieces.options.minimum_psnr_db, difference.psnr_db(pieces.plan.samples)
+    if pieces.plan.loses and floor is not None and psnr_db is not None and psnr_db < floor:
+        raise QualityTooLow(
+            f"{pieces.plan.target.keyword} reaches a PSNR of {psnr_db:.1f} dB only, {floor:g} dB"
+            " are asked for"
+        )
+
+
+def _revise_header(pieces: Pieces, lengths: Sequence[int]) -> str:
+    """Let the data set describe the pixels as they are now; answer its SOP Instance UID."""
+    header, plan = pieces.source.header, pieces.plan
+    headers.revise(header)
+    headers.describe(header, plan.source, plan.result)
+    overlays.put(header, pieces.overlays, plan.source)
+    if plan.target.is_encapsulated and len(lengths) > 1 and not has_basic_offset_table(lengths):
+        headers.put_extended_offsets(header, frame_offsets(lengths), lengths)
+    if plan.was_lossy and pieces.coded:
+        ratio = plan.source_bytes / pieces.coded.coded_bytes
+        derivation.remember(header, LossyStep(pieces.source.syntax, ratio))
+    meta = pieces.source.meta
+    if not plan.loses:
+        return meta.sop_instance_uid
+    step = LossyStep(plan.target, plan.native_bytes / sum(lengths))
+    return derivation.derive(header, meta, plan, step, pieces.options)
 
 
 def _write_pixels(
-    out: BinaryIO,
-    decoded: Iterable[Frame],
-    plan: Recoding,
-    source: Source,
-    syntax: TransferSyntax,
+    out: BinaryIO, pieces: Pieces, lengths: Sequence[int], values: Iterator[bytes]
 ) -> None:
-    native_bytes = plan.result.frame_bytes * plan.result.frames
-    encode = CODECS[syntax.uid].encode if syntax.is_encapsulated else None
-    if encode is not None:
-        coded = _encoded(decoded, encode, plan.samples)
-        write_encapsulated(out, plan.result.frames, native_bytes, coded)
+    syntax = pieces.plan.target
+    if syntax.is_encapsulated:
+        write_encapsulated(out, lengths, values)
     else:
-        vr = headers.native_vr(source.header)
-        parts = (frame.tobytes() for frame in decoded)
-        write_native(out, vr, native_bytes, parts, implicit_vr=syntax.is_implicit_vr)
-
-
-def _digested(decoded: Iterable[Frame], digests: list[bytes]) -> Iterator[Frame]:
-    for frame in decoded:
-        digests.append(digest(frame))
-        yield frame
-
-
-def _encoded(decoded: Iterable[Frame], encode: Encoder, samples: Image) -> Iterator[bytes]:
-    for number, frame in enumerate(decoded, start=1):
-        try:
-            yield encode(frame, samples)
-        except Exception as exc:
-            raise CodecFailed(f"frame {number} cannot be encoded: {exc}") from exc
-
-
-def _native(source: Source, pixels: PixelElement, image: Image) -> Iterator[Frame]:
-    swapped = not source.syntax.is_little_endian
-    for data in frames.read_native(source.file, pixels, image, swapped=swapped):
-        yield from_native(data, image)
-
-
-# --- encapsulated frames -------------------------------------------------------------------------
-
-
-def _find_coded(source: Source, pixels: PixelElement, image: Image) -> _Coded:
-    codec = CODECS.get(source.syntax.uid)
-    if codec is None:
-        raise TranscodeUnsupported(why_absent(source.syntax))
-    items = frames.read_items(source.file, pixels.offset)
-
-    def begins_frame(fragment: Fragment) -> bool:
-        head = frames.read_fragment(source.file, fragment, _MARKER_BYTES)
-        return codestreams.begins_codestream(head)
-
-    spans = frames.spans(items, image.frames, begins_frame)
-    is_rle = source.syntax.family is Family.RLE
-    first = None if is_rle else codestreams.inspect(_codestream(source, spans[0]))
-    return _Coded(codec, spans, first, items.end)
-
-
-def _codestream(source: Source, span: Span) -> bytes:
-    return codestreams.without_jp2_boxes(frames.read_span(source.file, span))
-
-
-def _decoded(source: Source, coded: _Coded, image: Image) -> Iterator[Frame]:
-    for number, span in enumerate(coded.spans, start=1):
-        data = _codestream(source, span)
-        try:
-            yield _decode(data, coded, image)
-        except TranscodeError:
-            raise
-        except Exception as exc:
-            raise CodecFailed(f"frame {number} cannot be decoded: {exc}") from exc
-
-
-def _decode(data: bytes, coded: _Coded, image: Image) -> Frame:
-    if coded.first is None:
-        return conform(coded.codec.decode(data, image), image, image.bits_allocated)
-    codestream = codestreams.inspect(data)
-    if reason := codestreams.mismatch(codestream, image):
-        raise CodecFailed(reason)
-    return conform(coded.codec.decode(data, image), image, codestream.precision)
+        vr = headers.native_vr(pieces.source.header)
+        write_native(out, vr, sum(lengths), values, implicit_vr=syntax.is_implicit_vr)

@@ -1,12 +1,14 @@
-"""Native to native, and data sets without pixels: no codec, at most another byte order."""
+"""Without a codec: native to native, codestreams that fit as they are, data sets without pixels."""
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 
-from gateway.codecs import frames, headers
-from gateway.codecs.pixel_writer import write_native
+from gateway.codecs import headers, nested
+from gateway.codecs.frames import read_items, read_value
+from gateway.codecs.limits import Limits
+from gateway.codecs.pixel_writer import write_native, write_relabelled
 from gateway.codecs.source import PixelElement, Source
+from gateway.codecs.spool import digest_of
 from gateway.codecs.target import created, write_trailer
 from gateway.codecs.verify import Expected
 from gateway.dicom.syntaxes import TransferSyntax
@@ -15,30 +17,53 @@ from gateway.dicom.tags import tags
 _CHUNK_BYTES = 1 << 20  # even: words are not torn apart
 
 
-def encode_header(source: Source, path: Path, syntax: TransferSyntax) -> Expected:
-    """Write a data set that has no Pixel Data."""
-    headers.revise(source.header, source.syntax, None)
+def encode_header(source: Source, path: Path, syntax: TransferSyntax, limits: Limits) -> Expected:
+    """Write a data set that has no Pixel Data of its own."""
+    nested.make_native(source.header, source.syntax, limits)
+    headers.revise(source.header)
     with created(path, source, syntax):
         return Expected(syntax, tags(source.header))
 
 
-def repack(source: Source, pixels: PixelElement, path: Path, syntax: TransferSyntax) -> Expected:
+def repack(
+    source: Source, pixels: PixelElement, path: Path, syntax: TransferSyntax, limits: Limits
+) -> Expected:
     """Write native Pixel Data as it is, in the byte order of the target."""
-    headers.revise(source.header, source.syntax, None)
+    nested.make_native(source.header, source.syntax, limits)
+    headers.revise(source.header)
     length = pixels.length or 0
-    summary = blake2b()
-
-    def parts() -> Iterator[bytes]:
-        swapped = not source.syntax.is_little_endian
-        for start in range(0, length, _CHUNK_BYTES):
-            size = min(_CHUNK_BYTES, length - start)
-            part = frames.read_value(source.file, pixels, start, size, swapped=swapped)
-            summary.update(part)
-            yield part
-
     vr = headers.native_vr(source.header, None if source.implicit_vr else pixels.vr)
     with created(path, source, syntax) as out:
-        write_native(out, vr, length, parts(), implicit_vr=syntax.is_implicit_vr)
+        parts = _parts(source, pixels, length)
+        write_native(out, vr, length, parts, implicit_vr=syntax.is_implicit_vr)
         write_trailer(out, source, pixels.offset + length, syntax)
-    summary.update(b"\0" * (length % 2))
-    return Expected(syntax, tags(source.header), value=summary.digest())
+    return _expected(source, pixels, length, syntax)
+
+
+def relabel(source: Source, pixels: PixelElement, path: Path, syntax: TransferSyntax) -> Expected:
+    """Write encapsulated Pixel Data as it is. Tables of its fragments stay true."""
+    end = read_items(source.file, pixels.offset).end
+    length = end - pixels.offset
+    with created(path, source, syntax) as out:
+        write_relabelled(out, _parts(source, pixels, length))
+        write_trailer(out, source, end, syntax)
+    return _expected(source, pixels, length, syntax)
+
+
+def _parts(source: Source, pixels: PixelElement, length: int) -> Iterator[bytes]:
+    swapped = not source.syntax.is_little_endian
+    for start in range(0, length, _CHUNK_BYTES):
+        size = min(_CHUNK_BYTES, length - start)
+        yield read_value(source.file, pixels, start, size, swapped=swapped)
+
+
+def _expected(
+    source: Source, pixels: PixelElement, length: int, syntax: TransferSyntax
+) -> Expected:
+    """The same bytes, read once more from the source, and nothing but them."""
+    return Expected(
+        syntax,
+        tags(source.header),
+        value=digest_of(_parts(source, pixels, length)),
+        value_bytes=length,
+    )

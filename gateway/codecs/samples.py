@@ -5,9 +5,8 @@ That form is color-by-pixel, of the data set's BitsAllocated and sign.
 
 import numpy as np
 
-from gateway.codecs.image import Image
-from gateway.codecs.table import Frame
-from gateway.errors import CodecFailed
+from gateway.codecs.image import Frame, Image
+from gateway.errors import CodecFailed, TranscodeUnsupported
 
 
 def conform(decoded: Frame, image: Image, precision: int) -> Frame:
@@ -30,12 +29,13 @@ def conform(decoded: Frame, image: Image, precision: int) -> Frame:
     return np.ascontiguousarray(decoded, dtype=dtype)
 
 
-def within_bits_stored(frame: Frame, image: Image) -> Frame:
+def within_bits_stored(frame: Frame, image: Image, *, clear: bool = False) -> Frame:
     """The samples, for encoders that know no bits above HighBit (PS3.5 8.1.1).
 
     There, signed samples may have copies of their sign, or zeros, which are the same to every
-    reader, and are given their sign. Raises CodecFailed for anything else: readers of the native
-    form ignore it or show it, readers of the coded form would get something else.
+    reader, and are given their sign. Raises TranscodeUnsupported for anything else, which readers
+    of the native form ignore or show, and readers of the coded form would not have; clear: ignore
+    it, as the standard does.
     """
     unused = np.dtype(image.dtype).itemsize * 8 - image.bits_stored
     if unused == 0:
@@ -44,8 +44,10 @@ def within_bits_stored(frame: Frame, image: Image) -> Frame:
     differs = kept != frame
     if image.signed:
         differs &= frame >> image.bits_stored != 0
-    if differs.any():
-        raise CodecFailed(f"samples have bits set above the {image.bits_stored} of BitsStored")
+    if not clear and differs.any():
+        raise TranscodeUnsupported(
+            f"samples have bits set above the {image.bits_stored} of BitsStored"
+        )
     return np.ascontiguousarray(kept)
 
 

@@ -6,11 +6,9 @@ Standard: PS3.10 7; PS3.5 7.1, A.1-A.5.
 import re
 import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,7 +24,6 @@ from gateway.dicom.vrs import LONG_LENGTH
 from gateway.errors import CodecFailed, InstanceUnreadable, TranscodeUnsupported
 
 PIXEL_DATA = 0x7FE00010
-_CHUNK_BYTES = 1 << 20
 # pydicom takes an item's delimiter for the end of the data set, and says nothing.
 _ENDS_EARLY = "the data set ends in a delimiter before the file does"
 _TWO_CAPITALS = re.compile(rb"[A-Z]{2}")
@@ -40,13 +37,18 @@ class PixelElement:
     offset: int
     length: int | None
 
+    @property
+    def end(self) -> int:
+        """Where native Pixel Data ends."""
+        return self.offset + (self.length or 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """An open file, read up to Pixel Data.
 
-    file: the data set, seekable; of a deflated file, what was inflated. header: the elements before
-    Pixel Data, as encoded. implicit_vr: how the data set is encoded, whatever its syntax promises.
+    header: the elements before Pixel Data, as encoded. implicit_vr: how the data set is encoded,
+    whatever its syntax promises.
     """
 
     file: BinaryIO
@@ -96,34 +98,15 @@ def syntax_of(path: Path) -> tuple[FileMeta, TransferSyntax]:
 
 
 @contextmanager
-def opened(path: Path, *, maximum_inflated_bytes: int) -> Iterator[Source]:
-    """Open and read up to Pixel Data.
+def opened(path: Path) -> Iterator[Source]:
+    """Open and read up to Pixel Data; not for deflated files.
 
-    Raises CodecFailed (not DICOM, cut off, inflates to more), TranscodeUnsupported (a transfer
-    syntax that nobody knows).
+    Raises CodecFailed (not DICOM, cut off), TranscodeUnsupported (a transfer syntax that nobody
+    knows).
     """
     meta, syntax = syntax_of(path)
     with path.open("rb") as file:
-        if syntax.is_deflated:
-            file.seek(meta.data_set_offset)
-            yield _read(_inflated(file, maximum_inflated_bytes), 0, meta, syntax)
-        else:
-            yield _read(file, meta.data_set_offset, meta, syntax)
-
-
-def _inflated(file: BinaryIO, maximum_bytes: int) -> BinaryIO:
-    inflater = zlib.decompressobj(-zlib.MAX_WBITS)  # raw deflate: PS3.5 A.5
-    inflated = BytesIO()
-    try:
-        while not inflater.eof and (data := inflater.unconsumed_tail or file.read(_CHUNK_BYTES)):
-            inflated.write(inflater.decompress(data, _CHUNK_BYTES))
-            if inflated.tell() > maximum_bytes:
-                raise CodecFailed(f"the deflated data set has more than {maximum_bytes} bytes")
-    except zlib.error as exc:
-        raise CodecFailed(f"the deflated data set is damaged: {exc}") from exc
-    if not inflater.eof:
-        raise CodecFailed("the deflated data set is cut off")
-    return inflated
+        yield _read(file, meta.data_set_offset, meta, syntax)
 
 
 def _read(file: BinaryIO, offset: int, meta: FileMeta, syntax: TransferSyntax) -> Source:

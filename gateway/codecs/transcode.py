@@ -1,117 +1,236 @@
 """Transcode one file to one file: read the header, plan, then frame by frame, then read it back.
 
 This runs in a codec process (worker.py), and may be killed at any time: nothing counts until it
-has returned.
+has returned. An image of many frames may be made in parts, by several processes (parts.py).
 """
 
 import os
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
+from gateway.codecs import profiles, repack
+from gateway.codecs.deflate import deflate, inflate
 from gateway.codecs.limits import Limits
-from gateway.codecs.planning import Work, work_for
-from gateway.codecs.recode import recode
-from gateway.codecs.repack import encode_header, repack
+from gateway.codecs.pieces import Pieces
+from gateway.codecs.planning import Abilities, Work, work_for
+from gateway.codecs.quality import Difference
+from gateway.codecs.recode import assemble, prepare
 from gateway.codecs.source import Source, opened, strict_reading, syntax_of
-from gateway.codecs.table import CODECS
-from gateway.codecs.verify import Expected, verify
+from gateway.codecs.spool import Spooled, spool
+from gateway.codecs.table import CODECS, CODESTREAM_CONVERTERS
+from gateway.codecs.verify import PYDICOM, Expected, verify
 from gateway.dicom import syntaxes
-from gateway.dicom.syntaxes import TransferSyntax, UnknownTransferSyntax
-from gateway.errors import CodecFailed, InstanceUnreadable, TranscodeUnsupported
+from gateway.dicom.part10 import FileMeta
+from gateway.dicom.syntaxes import EXPLICIT_LE, TransferSyntax, UnknownTransferSyntax
+from gateway.errors import CodecFailed, InstanceUnreadable, QualityTooLow, TranscodeUnsupported
 from gateway.model import TranscodeOptions, TranscodeReport
 
+_ZLIB = "zlib"
+_SPOOLED_IN_MEMORY_BYTES = 16 << 20
+# The share of what a codec process may use that a deflated data set may inflate to, on disk.
+_INFLATED_SHARE = 4
 
-def transcode(
-    source_path: Path,
-    target_path: Path,
-    ladder: Sequence[str],
-    options: TranscodeOptions,
-    limits: Limits,
-) -> TranscodeReport:
-    """Write `source_path` to a new file `target_path`, synced to the device.
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to be made. scratch: a folder for what is on its way; the caller removes it."""
+
+    source: Path
+    target: Path
+    syntax: TransferSyntax
+    options: TranscodeOptions
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was written, what has to be found in it, and what it was made of."""
+
+    expected: Expected
+    sop_instance_uid: str
+    pieces: Pieces | None = None
+    difference: Difference = field(default_factory=Difference)
+
+
+def transcode(job: Job, ladder: Sequence[str], limits: Limits) -> TranscodeReport:
+    """Write job.source to a new file job.target, synced to the device.
 
     ladder: transfer syntax UIDs, best first; the first that the image allows is made. Raises
-    TranscodeError; what is at `target_path` then is worthless, and the caller's to remove.
+    TranscodeError; what is at the target then is worthless, and the caller's to remove.
     """
     refusals: list[str] = []
     for uid in ladder:
+        rung = replace(job, syntax=known(uid))
         try:
-            report = _transcode(source_path, target_path, uid, options, limits)
+            report = _transcode_well_enough(rung, limits)
         except TranscodeUnsupported as refusal:
             if len(ladder) == 1:
                 raise
-            refusals.append(f"{syntaxes.label(uid)}: {refusal}")
-            target_path.unlink(missing_ok=True)
+            refusals.append(f"{rung.syntax.keyword}: {refusal}")
+            job.target.unlink(missing_ok=True)
         else:
-            return replace(report, refusals=tuple(refusals))
+            return replace(report, refusals=(*refusals, *report.refusals))
     raise TranscodeUnsupported("; ".join(refusals))
 
 
-def _transcode(
-    source_path: Path,
-    target_path: Path,
-    target_syntax_uid: str,
-    options: TranscodeOptions,
-    limits: Limits,
-) -> TranscodeReport:
+def _transcode_well_enough(job: Job, limits: Limits) -> TranscodeReport:
+    """As asked, or without loss when the loss would be more than was allowed."""
+    try:
+        return _transcode(job, limits)
+    except QualityTooLow as too_low:
+        instead = syntaxes.lookup(profiles.lossless_instead(job.syntax.uid))
+        options = replace(job.options, quality=None, ratio=None, max_error=None, photometric="")
+        report = _transcode(replace(job, syntax=instead, options=options), limits)
+        return replace(report, refusals=(str(too_low),))
+
+
+def _transcode(job: Job, limits: Limits) -> TranscodeReport:
     started = time.perf_counter()
-    meta, source = syntax_of(source_path)
-    target = _known(target_syntax_uid)
-    verified_by = ""
-    if source == target:
-        _copy(source_path, target_path)
+    meta, source_syntax = syntax_of(job.source)
+    if source_syntax == job.syntax:
+        return copied(job, meta, source_syntax, started)
+    if source_syntax.is_deflated:
+        inflated = job.scratch / "inflated"
+        maximum_bytes = limits.memory_bytes // _INFLATED_SHARE
+        inflate(job.source, meta, inflated, maximum_bytes=maximum_bytes)
+        made = _make(replace(job, source=inflated), limits)
+    elif job.syntax.is_deflated:
+        made = _make_deflated(job, limits)
     else:
-        expected = _convert(source_path, target_path, target, limits)
-        verified_by = verify(target_path, expected) if options.verify else ""
-    return TranscodeReport(
-        source_syntax_uid=source.uid,
-        target_syntax_uid=target.uid,
-        sop_instance_uid=meta.sop_instance_uid,
-        source_bytes=source_path.stat().st_size,
-        target_bytes=target_path.stat().st_size,
-        codec_seconds=time.perf_counter() - started,
-        verified_by=verified_by,
-        changed=source != target,
+        made = _make(job, limits)
+    if made is None:
+        return copied(job, meta, source_syntax, started)
+    return report_of(job, source_syntax, made, started)
+
+
+def _make_deflated(job: Job, limits: Limits) -> Made | None:
+    """By way of a file in Explicit VR Little Endian, which the source may be already."""
+    plain = replace(job, target=job.scratch / "plain", syntax=EXPLICIT_LE)
+    made = _make(plain, limits)
+    if made is not None:
+        deflate(plain.target, job.target, job.syntax.uid, verify=job.options.verify)
+    return made
+
+
+def _make(job: Job, limits: Limits) -> Made | None:
+    """Write and verify the target; None when it is to be a copy of the source."""
+    with reading(job.source) as source:
+        made = _written(source, job, limits)
+    if made is not None and job.options.verify:
+        verify(job.target, made.expected)
+    return made
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Source]:
+    """Open a file that is not deflated. Raises CodecFailed, TranscodeUnsupported."""
+    try:
+        with strict_reading(), opened(path) as source:
+            yield source
+    except InstanceUnreadable as exc:
+        raise CodecFailed(str(exc)) from exc
+
+
+def work_of(source: Source, job: Job) -> Work:
+    """What the job takes. Raises TranscodeUnsupported."""
+    pair = (source.syntax.uid, job.syntax.uid)
+    codec = CODECS.get(job.syntax.uid)
+    able = Abilities(
+        encodes=codec is not None and codec.encode is not None,
+        converts=pair in CODESTREAM_CONVERTERS,
     )
+    return work_for(source.syntax, job.syntax, source.header, source.pixels, job.options, able)
 
 
-def _known(uid: str) -> TransferSyntax:
+def _written(source: Source, job: Job, limits: Limits) -> Made | None:
+    work = work_of(source, job)
+    if work is Work.NONE:
+        return None
+    uid = source.meta.sop_instance_uid
+    if source.pixels is None:
+        return Made(repack.encode_header(source, job.target, job.syntax, limits), uid)
+    if work is Work.REPACK:
+        return Made(repack.repack(source, source.pixels, job.target, job.syntax, limits), uid)
+    if work is Work.RELABEL:
+        return Made(repack.relabel(source, source.pixels, job.target, job.syntax), uid)
+    pieces = prepare(source, source.pixels, job.syntax, work, job.options, limits)
+    limits.grant(pieces.plan.source_bytes + pieces.plan.native_bytes)
+    with SpooledTemporaryFile(_SPOOLED_IN_MEMORY_BYTES, dir=str(job.scratch)) as file:
+        spooled = spool(pieces.of(0, pieces.plan.source.frames), cast(BinaryIO, file))
+        return put_together(pieces, [spooled], pieces.difference, job, limits)
+
+
+def put_together(
+    pieces: Pieces,
+    spooled: Sequence[Spooled],
+    difference: Difference,
+    job: Job,
+    limits: Limits,
+) -> Made:
+    """Write the target around its pieces. Raises QualityTooLow, TranscodeError."""
+    expected, uid = assemble(pieces, spooled, difference, job.target, limits)
+    return Made(expected, uid, pieces, difference)
+
+
+def known(uid: str) -> TransferSyntax:
+    """The transfer syntax with this UID. Raises TranscodeUnsupported."""
     try:
         return syntaxes.lookup(uid)
     except UnknownTransferSyntax as exc:
         raise TranscodeUnsupported(str(exc)) from exc
 
 
-def _copy(source_path: Path, target_path: Path) -> None:
-    shutil.copyfile(source_path, target_path)
-    with target_path.open("rb") as copy:
+def copied(job: Job, meta: FileMeta, syntax: TransferSyntax, started: float) -> TranscodeReport:
+    """Copy the source byte for byte; the report says so."""
+    shutil.copyfile(job.source, job.target)
+    with job.target.open("rb") as copy:
         os.fsync(copy.fileno())
+    return TranscodeReport(
+        source_syntax_uid=syntax.uid,
+        target_syntax_uid=syntax.uid,
+        sop_instance_uid=meta.sop_instance_uid,
+        source_bytes=job.source.stat().st_size,
+        target_bytes=job.target.stat().st_size,
+        codec_seconds=time.perf_counter() - started,
+        verified_by="",
+        changed=False,
+    )
 
 
-def _convert(
-    source_path: Path, target_path: Path, target: TransferSyntax, limits: Limits
-) -> Expected:
-    """Write the target; answer what has to be found in it."""
-    try:
-        with (
-            strict_reading(),
-            opened(source_path, maximum_inflated_bytes=limits.memory_bytes // 4) as source,
-        ):
-            return _write(source, target_path, target, limits)
-    except InstanceUnreadable as exc:
-        raise CodecFailed(str(exc)) from exc
+def report_of(
+    job: Job, source_syntax: TransferSyntax, made: Made, started: float
+) -> TranscodeReport:
+    """What was done."""
+    plan = made.pieces.plan if made.pieces else None
+    measured = made.difference if made.difference.samples else None
+    return TranscodeReport(
+        source_syntax_uid=source_syntax.uid,
+        target_syntax_uid=job.syntax.uid,
+        sop_instance_uid=made.sop_instance_uid,
+        source_bytes=job.source.stat().st_size,
+        target_bytes=job.target.stat().st_size,
+        codec_seconds=time.perf_counter() - started,
+        verified_by=_verified_by(job, made),
+        changed=True,
+        lossy=plan is not None and plan.loses,
+        psnr_db=measured.psnr_db(plan.samples) if measured and plan else None,
+        max_error=measured.max_error if measured else None,
+        frames=plan.source.frames if plan else 0,
+        native_bytes=plan.native_bytes if plan else 0,
+    )
 
 
-def _write(source: Source, path: Path, target: TransferSyntax, limits: Limits) -> Expected:
-    codec = CODECS.get(target.uid)
-    encodable = codec is not None and codec.encode is not None
-    pixels = source.pixels
-    work = work_for(source.syntax, target, source.header, pixels, encodable=encodable)
-    if pixels is None:
-        return encode_header(source, path, target)
-    if work is Work.REPACK:
-        return repack(source, pixels, path, target)
-    return recode(source, pixels, path, target, limits)
+def _verified_by(job: Job, made: Made) -> str:
+    if not job.options.verify:
+        return ""
+    if job.syntax.is_deflated:
+        return _ZLIB
+    is_lossy = made.pieces is not None and made.pieces.plan.loses
+    checked_by = made.pieces.checked_by if made.pieces else ""
+    return checked_by or ("" if is_lossy else PYDICOM)

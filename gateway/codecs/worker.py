@@ -11,7 +11,9 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +21,8 @@ from queue import SimpleQueue
 from typing import Any
 
 from gateway.codecs.limits import Limits, grant_cpu, limit_memory
-from gateway.codecs.transcode import transcode
+from gateway.codecs.parts import join_parts, make_part, outline
+from gateway.codecs.transcode import Job, known, transcode
 from gateway.errors import CodecFailed, CodecProcessDied, TranscodeError
 from gateway.model import TranscodeOptions
 
@@ -57,20 +60,50 @@ def _receive(connection: Connection, requests: "SimpleQueue[bytes]") -> None:
 
 
 def handle(request: dict[str, Any], memory_bytes: int) -> dict[str, Any]:
-    """Carry out one request; the answer is a report, or the kind and text of an error."""
+    """Carry out one request; the answer is its result, or the kind and text of an error."""
     grant_cpu(0)
     try:
-        report = transcode(
-            Path(request["source"]),
-            Path(request["target"]),
-            request["ladder"],
-            TranscodeOptions(**request["options"]),
-            Limits(memory_bytes, grant_cpu),
-        )
+        return {"result": _REQUESTS[request["do"]](request, Limits(memory_bytes, grant_cpu))}
     # The border to code that parses what it was sent: whatever it says, this one image failed.
     except Exception as exc:  # noqa: BLE001
         return _error(exc, memory_bytes)
-    return {"report": asdict(report)}
+
+
+def _transcode(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    return asdict(transcode(_job(request), request["ladder"], limits))
+
+
+def _outline(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    return asdict(outline(_job(request), request["ladder"], limits))
+
+
+def _part(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    started = time.perf_counter()
+    make_part(_job(request), request["first"], request["last"], Path(request["part"]), limits)
+    return {"seconds": time.perf_counter() - started}
+
+
+def _join(request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    parts = [Path(part) for part in request["parts"]]
+    return asdict(join_parts(_job(request), parts, request["seconds"], limits))
+
+
+_REQUESTS: dict[str, Callable[[dict[str, Any], Limits], dict[str, Any]]] = {
+    "transcode": _transcode,
+    "outline": _outline,
+    "part": _part,
+    "join": _join,
+}
+
+
+def _job(request: dict[str, Any]) -> Job:
+    return Job(
+        Path(request["source"]),
+        Path(request["target"]),
+        known(request.get("syntax") or request["ladder"][0]),
+        TranscodeOptions(**request["options"]),
+        Path(request["scratch"]),
+    )
 
 
 def _error(exc: Exception, memory_bytes: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Orthanc's public identifiers, which legacy scripts and clients know resources by."""
 
 from hashlib import sha1
+from uuid import NAMESPACE_OID, uuid5
 
 
 def _grouped_sha1(*parts: str) -> str:
@@ -13,3 +14,13 @@ def instance_id(
 ) -> str:
     """Forty hex digits in five groups; equal for equal identifiers, whoever computes it."""
     return _grouped_sha1(patient_id, study_instance_uid, series_instance_uid, sop_instance_uid)
+
+
+def derived_uid(sop_instance_uid: str, *how: object) -> str:
+    """A UID for what is made of an instance in this way: the same each time it is made.
+
+    So an instance that is compressed again, because its sending failed half-way, is not another
+    one to its receiver. Standard: PS3.5 B.2 (UIDs from UUIDs).
+    """
+    name = "|".join([sop_instance_uid, *map(str, how)])
+    return f"2.25.{uuid5(NAMESPACE_OID, name).int}"

@@ -208,10 +208,12 @@ def test_parts_that_a_killed_run_left_are_removed_and_nothing_else(codecs, folde
         sub.mkdir()
         for name in (PART, *others):
             (sub / name).touch()
+        (sub / f"{PART}.work").mkdir()
+        (sub / f"{PART}.work/plain").touch()
     run(codecs, items)
     for sub in (folder / "out", folder / "out/a"):
-        left = {path.name for path in sub.iterdir() if path.is_file()}
-        assert left - {"1", "2"} == set(others)
+        left = {path.name for path in sub.iterdir()}
+        assert left - {"1", "2", "a"} == set(others)
 
 
 def test_items_are_taken_as_they_are_needed(codecs, folder):

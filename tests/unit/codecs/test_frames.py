@@ -87,7 +87,12 @@ def test_anything_but_items_is_refused():
 def native_frames(data, shape, *, swapped=False, vr="OW", dtype="u1"):
     image = describe(header_of(np.zeros(shape, dtype)))
     pixels = PixelElement(vr, 0, len(data))
-    return list(frames.read_native(BytesIO(data), pixels, image, swapped=swapped))
+    frames.refuse_other_length(pixels, image)
+    size = image.frame_bytes
+    return [
+        frames.read_value(BytesIO(data), pixels, index * size, size, swapped=swapped)
+        for index in range(image.frames)
+    ]
 
 
 def test_native_frames_follow_each_other():

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -41,7 +42,7 @@ from pydicom.filewriter import write_dataset
 
 from gateway.codecs import table
 from gateway.codecs.limits import Limits
-from gateway.codecs.transcode import transcode
+from gateway.codecs.transcode import Job, known, transcode
 from gateway.dicom import part10
 from gateway.dicom.encoding import element_header, encode
 from gateway.errors import CodecFailed, TranscodeUnsupported, VerificationFailed
@@ -118,7 +119,7 @@ def test_native_to_jpeg_2000_and_back_keeps_every_bit(kind, first, source, targe
 def test_any_image_survives_jpeg_2000(data, source, target, tmp_path):
     dtype = data.draw(st.sampled_from(["u1", "i1", "u2", "i2"]))
     shape = data.draw(arrays.array_shapes(min_dims=3, max_dims=3, max_side=20))
-    if data.draw(st.booleans()):
+    if dtype[0] == "u" and data.draw(st.booleans()):
         shape = (*shape, 3)
     bits = data.draw(st.integers(1, np.dtype(dtype).itemsize * 8))
     low, high = (0, 2**bits - 1) if dtype[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
@@ -138,12 +139,17 @@ def test_signed_samples_without_their_sign_get_it(source, target):
 
 
 @pytest.mark.parametrize("dtype", ["u2", "i2"])
-def test_bits_above_high_bit_are_never_lost(dtype, source, target):
+def test_bits_above_high_bit_are_never_lost(dtype, source, target, tmp_path):
     frames = noise((1, 9, 11), dtype, 12)
     frames[0, 3, 3] ^= 0x1000
     write_native(source, frames, BitsStored=12)
-    with pytest.raises(CodecFailed, match="above the 12 of BitsStored"):
+    with pytest.raises(TranscodeUnsupported, match="above the 12 of BitsStored"):
         convert(source, target, J2K)
+    convert(source, target, J2K, unused_bits="clear")
+    assert_same_samples(target, noise((1, 9, 11), dtype, 12))
+    convert(source, target, RLE)
+    convert(target, tmp_path / "back.dcm", IMPLICIT)
+    assert dcmread(tmp_path / "back.dcm").PixelData == frames.tobytes()
     convert(source, target, IMPLICIT)
     assert dcmread(target).PixelData == frames.tobytes()
 
@@ -392,35 +398,62 @@ def test_elements_after_pixel_data_are_kept_without_padding(source, target):
         assert_same_samples(target, frames)
 
 
-def test_without_pixel_data_only_the_header_is_encoded_anew(source, target):
+def without_pixels(path):
     header = Dataset()
     header.SOPClassUID, header.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.88.11", SOP_INSTANCE_UID
     header.PatientName = "No^Pixels"
-    write_file(source, IMPLICIT, header, b"")
-    report = convert(source, target, J2K)
+    return write_file(path, IMPLICIT, header, b"")
+
+
+def test_without_pixel_data_only_the_header_is_encoded_anew(source, target):
+    report = convert(without_pixels(source), target, EXPLICIT)
     assert report.verified_by == "pydicom"
     found = dcmread(target)
-    assert found.file_meta.TransferSyntaxUID == J2K
+    assert found.file_meta.TransferSyntaxUID == EXPLICIT
     assert found.PatientName == "No^Pixels"
 
 
-def test_a_native_icon_stays_and_an_encapsulated_one_goes(source, target):
-    frames = COLOUR
-    coded = encapsulated([encode_jpeg_ls(frames[0])])
-    for pixels, stays in ((native(b"\1\2", vr="OB"), True), (coded, False)):
-        icon = encode(header_of(np.zeros((1, 1, 2), "u1")), implicit_vr=False) + pixels
-        item = struct.pack("<HHI", 0xFFFE, 0xE000, len(icon)) + icon
-        sequence = element_header(0x00880200, "SQ", len(item), implicit_vr=False) + item
-        write_file(source, JPEG_LS, header_of(frames), sequence + coded)
-        convert(source, target, EXPLICIT)
-        assert ("IconImageSequence" in dcmread(target)) is stays
-        assert_same_samples(target, frames)
+def test_without_pixel_data_there_is_nothing_to_compress(source, target):
+    report = convert(without_pixels(source), target, J2K)
+    assert (report.changed, report.target_syntax_uid) == (False, IMPLICIT)
+    assert target.read_bytes() == source.read_bytes()
 
 
-def test_encapsulated_pixels_in_other_items_are_refused(source, target):
+def in_an_item(tag: int, image: Dataset, pixels: bytes) -> bytes:
+    content = encode(image, implicit_vr=False) + pixels
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
+    return element_header(tag, "SQ", len(item), implicit_vr=False) + item
+
+
+ICON = 0x00880200
+REFERENCED_IMAGE = 0x00081140
+SMALL = noise((1, 3, 5), "u1")
+
+
+@pytest.mark.parametrize("target_syntax", [EXPLICIT, J2K, RLE])
+@pytest.mark.parametrize("tag", [ICON, REFERENCED_IMAGE], ids=["icon", "other"])
+def test_pixels_in_items_are_native_afterwards(tag, target_syntax, source, target):
     coded = encapsulated([encode_jpeg_ls(COLOUR[0])])
-    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(coded)) + coded
-    sequence = element_header(0x00880904, "SQ", len(item), implicit_vr=False) + item
+    for pixels in (native(SMALL.tobytes(), vr="OB"), encapsulated([encode_jpeg_ls(SMALL[0])])):
+        sequence = in_an_item(tag, header_of(SMALL), pixels)
+        write_file(source, JPEG_LS, header_of(COLOUR), sequence + coded)
+        convert(source, target, target_syntax)
+        found = dcmread(target)
+        assert found[tag].value[0].PixelData[: SMALL.nbytes] == SMALL.tobytes()
+        assert_same_samples(target, COLOUR)
+
+
+def test_an_icon_that_cannot_be_decoded_goes(source, target):
+    coded = encapsulated([encode_jpeg_ls(COLOUR[0])])
+    sequence = in_an_item(ICON, header_of(SMALL), encapsulated([b"nonsense"]))
+    write_file(source, JPEG_LS, header_of(COLOUR), sequence + coded)
+    convert(source, target, EXPLICIT)
+    assert "IconImageSequence" not in dcmread(target)
+
+
+def test_other_pixels_in_items_that_cannot_be_decoded_are_a_refusal(source, target):
+    coded = encapsulated([encode_jpeg_ls(COLOUR[0])])
+    sequence = in_an_item(REFERENCED_IMAGE, header_of(SMALL), encapsulated([b"nonsense"]))
     write_file(source, JPEG_LS, header_of(COLOUR), sequence + coded)
     with pytest.raises(TranscodeUnsupported, match="encapsulated Pixel Data of its own"):
         convert(source, target, EXPLICIT)
@@ -442,8 +475,7 @@ def test_the_report_says_what_was_done(source, target):
 
 def with_j2k_encoder(monkeypatch, encode_frame):
     codec = table.CODECS[J2K]
-    changed = table.Codec(codec.decode, encode_frame, codec.check, codec.checked_by)
-    monkeypatch.setitem(table.CODECS, J2K, changed)
+    monkeypatch.setitem(table.CODECS, J2K, replace(codec, encode=encode_frame))
     return codec.encode
 
 
@@ -455,7 +487,7 @@ def test_one_sample_that_differs_is_found_by_the_other_library(source, target, m
 
     good = with_j2k_encoder(monkeypatch, encode_badly)
     write_native(source, noise((2, 9, 11), "u2"))
-    with pytest.raises(VerificationFailed, match=r"pylibjpeg-openjpeg read other.*frame 1"):
+    with pytest.raises(VerificationFailed, match=r"frame 1: pylibjpeg-openjpeg read other"):
         convert(source, target, J2K)
 
 
@@ -472,7 +504,7 @@ def test_an_encoder_that_fails_is_named_with_the_frame(source, target, monkeypat
 
     with_j2k_encoder(monkeypatch, fail)
     write_native(source, noise((1, 9, 11), "u2"))
-    with pytest.raises(CodecFailed, match="frame 1 cannot be encoded: no"):
+    with pytest.raises(CodecFailed, match="frame 1: it cannot be encoded: no"):
         convert(source, target, J2K)
 
 
@@ -490,7 +522,7 @@ def test_unknown_target_syntaxes_are_refused(uid, source, target):
         convert(source, target, uid)
 
 
-@pytest.mark.parametrize("keep", [0, 100, 140, 400, 600])
+@pytest.mark.parametrize("keep", [0, 100, 140, 600])
 @pytest.mark.parametrize("target_syntax", [IMPLICIT, J2K])
 def test_files_that_are_cut_off_are_refused(keep, target_syntax, source, target):
     write_native(source, noise((1, 33, 35), "u2"))
@@ -516,7 +548,7 @@ def test_codestreams_that_are_cut_off_are_refused(syntax, source, target):
     coded = LOSSLESS[syntax](GREY[0])
     pixels = encapsulated([coded[: len(coded) // 4 * 2]])
     write_file(source, syntax, header_of(GREY, BitsStored=12), pixels)
-    with pytest.raises(CodecFailed, match=r"frame 1 cannot be decoded|cut off"):
+    with pytest.raises(CodecFailed, match=r"frame 1: it cannot be decoded|cut off"):
         convert(source, target, EXPLICIT)
 
 
@@ -539,6 +571,7 @@ def test_rle_of_another_number_of_segments_is_refused(source, target):
 def test_an_existing_target_is_never_overwritten(source, target):
     write_native(source, COLOUR)
     before = source.read_bytes()
+    job = Job(source, source, known(J2K), TranscodeOptions(), source.parent)
     with pytest.raises(FileExistsError):
-        transcode(source, source, [J2K], TranscodeOptions(), Limits(1 << 30, lambda size: None))
+        transcode(job, [J2K], Limits(1 << 30, lambda size: None))
     assert source.read_bytes() == before
