@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway.config.section import Section
-from gateway.config.transcoding import Quality, TranscodeSettings, UnusedBits
+from gateway.config.transcoding import TranscodeSettings, UnusedBits
 from gateway.config.values import (
     AeTitle,
     DestinationName,
@@ -111,7 +111,6 @@ class Codecs(TranscodeSettings):
     memory_mb: Annotated[int, Field(ge=256)] = 4096
     timeout_s: Seconds = Field(default=300, description="wall-clock limit for one instance")
     verify: bool = True
-    quality: Quality = 90
     keep_uid: bool = False
     unused_bits: UnusedBits = "refuse"
     measure: bool = False

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from gateway.config.models import Destination
 from gateway.dicom import syntaxes
+from gateway.dicom.rates import loses
 from gateway.dimse.contexts import Choice, Need, choose
 from gateway.errors import GatewayError, NoAcceptableSyntax, TranscodeUnsupported
 from gateway.logs import logger
-from gateway.model import Task
+from gateway.model import Task, TranscodeOptions, TranscodeReport
 from gateway.routing.transcoding import Transcoding, options_of
 from gateway.store.files import FileStorage, StagedFile
 
@@ -73,7 +74,7 @@ class Preparation:
     def _transcode(self, task: Task, choice: Choice, accepted: frozenset[str]) -> Path:
         try:
             return self._make(task, choice.ladder, accepted)
-        except TranscodeUnsupported as refusal:
+        except (TranscodeUnsupported, NoAcceptableSyntax) as refusal:
             if not choice.as_stored:
                 raise
             log.info(
@@ -87,17 +88,15 @@ class Preparation:
 
     def _make(self, task: Task, ladder: tuple[str, ...], accepted: frozenset[str]) -> Path:
         """Raises TranscodeError, NoAcceptableSyntax."""
-        staged, report = self._transcoding.make(
-            task.version, ladder, options_of(task, self._options)
-        )
+        options = options_of(task, self._options)
+        staged, report = self._transcoding.make(task.version, ladder, options)
         if report.target_syntax_uid in accepted:
             self._made.append(staged)
             return staged.path
         staged.discard()
-        # Without pixels there is nothing to compress: the rungs that compress leave it as it is.
-        native = tuple(uid for uid in ladder if not syntaxes.by_uid(uid).is_encapsulated)
-        if native and not report.changed and native != ladder:
-            return self._make(task, native, accepted)
+        left = _left(ladder, report, options)
+        if left and left != ladder:
+            return self._make(task, left, accepted)
         raise NoAcceptableSyntax(
             f"{_reason(report.changed)} {syntaxes.label(report.target_syntax_uid)},"
             " which the destination does not accept"
@@ -105,6 +104,17 @@ class Preparation:
 
     def _stored(self, task: Task) -> Path:
         return self._storage.path(task.version.storage_key)
+
+
+def _left(
+    ladder: tuple[str, ...], report: TranscodeReport, options: TranscodeOptions
+) -> tuple[str, ...]:
+    """The rungs that may still do when the result cannot be sent."""
+    rungs = map(syntaxes.by_uid, ladder)
+    if report.changed:  # the loss was more than allowed, and it was made without any
+        return tuple(rung.uid for rung in rungs if not loses(rung, options))
+    # Without pixels there is nothing to compress: a rung that would leaves it as it is.
+    return tuple(rung.uid for rung in rungs if not rung.is_encapsulated)
 
 
 def _reason(changed: bool) -> str:

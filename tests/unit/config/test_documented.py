@@ -30,8 +30,9 @@ LEFT_OUT = (
     | dict.fromkeys(
         ("codecs.ratio", "codecs.max_error", "codecs.photometric", "codecs.minimum_psnr_db"), "none"
     )
+    | {"codecs.quality": "90"}
 )
-SHOWN = {"ratio": 10, "max_error": 2, "photometric": "RGB", "minimum_psnr_db": 40}
+SHOWN = {"quality": 90, "ratio": 10, "max_error": 2, "photometric": "RGB", "minimum_psnr_db": 40}
 
 
 def flattened(tree: Any, name: str = "") -> Iterator[str]:

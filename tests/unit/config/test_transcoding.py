@@ -9,9 +9,10 @@ def test_every_option_can_be_configured():
     assert set(OPTIONS) == TranscodeSettings.model_fields.keys()
 
 
-def test_what_nobody_says_is_as_built_in_but_for_a_quality():
+def test_what_nobody_says_is_as_built_in():
+    """Rates among it: one that is given has what JPEG XL holds of a JPEG made anew, with loss."""
     assert TranscodeSettings().options() == TranscodeOptions()
-    assert Codecs().options() == TranscodeOptions(quality=90)
+    assert Codecs().options() == TranscodeOptions()
 
 
 def test_each_option_of_a_destination_overrides_that_of_the_site_alone():

@@ -20,8 +20,9 @@ from gateway.routing.transcoding import Transcoding
 from gateway.store.opened import Store
 
 EXPLICIT, IMPLICIT = syntaxes.EXPLICIT_LE.uid, syntaxes.IMPLICIT_LE.uid
-J2K, HTJ2K, JPEG = (syntaxes.lookup(name).uid for name in ("j2k", "htj2k", "jpeg"))
-CT = "1.2.840.10008.5.1.4.1.1.2"
+J2K, HTJ2K, JPEG, JPEG_LOSSLESS = (
+    syntaxes.lookup(name).uid for name in ("j2k", "htj2k", "jpeg", "jpeg-lossless")
+)
 
 
 class FakeCodecs:
@@ -30,7 +31,7 @@ class FakeCodecs:
     def __init__(self, *can: str) -> None:
         self.can = can
         self.has_pixels = True
-        self.makes_instead = ""
+        self.makes_instead: dict[str, str] = {}
         self.error: Exception | None = None
         self.asked: list[tuple[str, ...]] = []
         self.options: list[TranscodeOptions] = []
@@ -46,7 +47,7 @@ class FakeCodecs:
             if not self.has_pixels and syntaxes.by_uid(uid).is_encapsulated:
                 return self._write(target, EXPLICIT, changed=False)
             if uid in self.can:
-                return self._write(target, self.makes_instead or uid, changed=True)
+                return self._write(target, self.makes_instead.get(uid, uid), changed=True)
         raise TranscodeUnsupported("; ".join(f"{uid}: too many bits" for uid in ladder))
 
     def _write(self, target: Path, uid: str, *, changed: bool) -> TranscodeReport:
@@ -178,9 +179,23 @@ def test_what_has_no_pixels_and_cannot_go_as_it_is_says_so(image, syntaxes):
         image.sent(without_pixels(), {J2K, HTJ2K}, *syntaxes)
 
 
-def test_a_result_in_a_syntax_that_the_peer_does_not_accept_is_not_sent(image):
-    """As when a lossy result was too bad, and was made without loss."""
-    codecs = FakeCodecs(JPEG)
-    codecs.makes_instead = J2K
-    with pytest.raises(NoAcceptableSyntax, match="comes out in JPEG2000Lossless"):
-        image.sent(codecs, {JPEG}, "jpeg")
+def too_lossy(*can: str) -> FakeCodecs:
+    """A lossy result would be too bad: they make one without loss, that nobody asked for."""
+    codecs = FakeCodecs(JPEG, *can)
+    codecs.makes_instead = {JPEG: JPEG_LOSSLESS}
+    return codecs
+
+
+def test_what_would_lose_too_much_goes_in_a_lossless_rung(image):
+    codecs = too_lossy(J2K)
+    assert image.sent(codecs, {JPEG, J2K, EXPLICIT}, "jpeg", "j2k", "explicit") == made(J2K)
+    assert codecs.asked == [(JPEG, J2K), (J2K,)]
+
+
+def test_what_would_lose_too_much_goes_as_stored_when_that_comes_next(image):
+    assert image.sent(too_lossy(), {JPEG, EXPLICIT}, "jpeg", "*") == image.path
+
+
+def test_what_would_lose_too_much_for_a_peer_that_takes_nothing_else_is_not_sent(image):
+    with pytest.raises(NoAcceptableSyntax, match="comes out in JPEGLosslessSV1, which"):
+        image.sent(too_lossy(), {JPEG}, "jpeg")
