@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import network, queue, scripts, service, transcode
+from gateway.cli import network, queue, scripts, service, syntaxes, transcode
 from gateway.cli.border import CommandGroup
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("send", epilog=network.SEND_EXAMPLES)(network.send)
 app.command("echo", epilog=network.ECHO_EXAMPLES)(network.echo)
 app.command("scripts", epilog=scripts.EXAMPLES)(scripts.scripts)
 app.command("transcode", epilog=transcode.EXAMPLES)(transcode.transcode)
+app.command("syntaxes", epilog=syntaxes.EXAMPLES)(syntaxes.syntaxes)
 app.add_typer(queue.app, name="queue")
 
 

@@ -22,6 +22,7 @@ from gateway.model import TranscodeOptions, TranscodeReport
 from gateway.ports import Codecs
 
 _PREAMBLE_BYTES = 128
+# An unfinished result, and what codec processes have put beside it.
 _PART_NAME = re.compile(r"\.transcoding-[0-9a-f]{32}\.part")
 _NOT_DICOM = "not-dicom"
 _SYSTEM = "system"
@@ -207,7 +208,11 @@ def _remove_leftovers(folder: Path) -> None:
     # What is wrong with a folder, the first file for it will tell.
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if _PART_NAME.fullmatch(entry.name):
+            if not _PART_NAME.match(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry)
+            else:
                 Path(entry).unlink(missing_ok=True)
 
 

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -148,7 +150,18 @@ class TestInGeneral:
 
     @pytest.mark.parametrize(
         "command",
-        ["run", "check", "send", "echo", "scripts", "queue list", "queue retry", "queue drop"],
+        [
+            "run",
+            "check",
+            "send",
+            "echo",
+            "scripts",
+            "transcode",
+            "syntaxes",
+            "queue list",
+            "queue retry",
+            "queue drop",
+        ],
     )
     def test_every_command_has_help_with_an_example(self, gateway, command):
         result = gateway(*command.split(), "--help")
@@ -499,6 +512,94 @@ class TestEcho:
         monkeypatch.setattr(files, "echo", refuse)
         result = gateway("echo", "--to", "pacs:104", "--aet", "PACS")
         assert (result.exit_code, result.stderr) == (1, "gateway: no connection to pacs:104\n")
+
+
+class TestTranscode:
+    @pytest.fixture(autouse=True)
+    def never_begun(self, monkeypatch):
+        """All of these are wrong usage: nothing is begun, no folder is made."""
+        monkeypatch.setattr("gateway.cli.transcode._work", lambda *_, **__: pytest.fail("begun"))
+        yield
+        assert not Path("out").exists()
+
+    @pytest.fixture
+    def study(self, tmp_path):
+        (tmp_path / "study").mkdir()
+        (tmp_path / "study/1.dcm").touch()
+        return "study"
+
+    def test_an_unknown_syntax_names_the_known_ones(self, gateway, study):
+        result = gateway("transcode", study, "--to", "j3k", "--out", "out", COLUMNS="1000")
+        assert result.exit_code == 2
+        assert "no transfer syntax is called 'j3k'" in result.stderr
+        assert "htj2k, htj2k-rpcl" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("options", "problem"),
+        [
+            (("--to", "j2k", "--ratio", "10"), "--ratio: is for JPEG2000, HTJ2K"),
+            (("--to", "jpeg,j2k", "--max-error", "2"), "--max-error: is for JPEGLSNearLossless"),
+            (("--to", "j2k-lossy", "--quality", "90"), "--quality: is for JPEGBaseline8Bit"),
+            (("--to", "jpeg", "--quality", "101"), "--quality: 101 is too large"),
+            (("--to", "j2k-lossy", "--ratio", "1"), "--ratio: 1.0 is too small"),
+            (("--to", "j2k", "--photometric", "CMYK"), '--photometric: "CMYK" is not one of'),
+            (("--to", "j2k", "--minimum-psnr", "0"), "--minimum-psnr: 0.0 is too small"),
+            (("--to", "j2k", "--jobs", "-1"), "--jobs: -1 is too small"),
+            (("--to", "j2k", "--memory-mb", "1"), "--memory-mb: 1 is too small"),
+            (("--to", "j2k", "--timeout", "0"), "--timeout: 0.0 is too small"),
+            (("--to", "j2k", "--on-failure", "hope"), "'hope' is not one of"),
+            (("--to", "j2k", "--unused-bits", "keep"), "'keep' is not one of"),
+        ],
+    )
+    def test_what_an_option_cannot_be_is_told(self, gateway, study, options, problem):
+        result = gateway("transcode", study, "--out", "out", *options, COLUMNS="1000")
+        assert result.exit_code == 2
+        assert problem in result.stderr
+
+    def test_two_that_would_have_the_same_target_are_both_named(self, gateway, study, tmp_path):
+        (tmp_path / "more").mkdir()
+        (tmp_path / "more/1.dcm").touch()
+        result = gateway("transcode", study, "more", "--to", "j2k", "--out", "out", COLUMNS="1000")
+        assert result.exit_code == 2
+        assert "more/1.dcm and study/1.dcm would both become out/1.dcm" in result.stderr
+
+    def test_originals_in_the_output_folder_are_refused(self, gateway, study):
+        for arguments in ((study, "--out", study), ("study/1.dcm", "--out", ".")):
+            result = gateway("transcode", *arguments, "--to", "j2k", COLUMNS="1000")
+            assert result.exit_code == 2
+            assert "is in the output folder" in result.stderr
+
+    def test_a_folder_without_files_is_wrong_usage(self, gateway, tmp_path):
+        (tmp_path / "empty").mkdir()
+        result = gateway("transcode", "empty", "--to", "j2k", "--out", "out")
+        assert result.exit_code == 2
+        assert "there is no file" in result.stderr
+
+    def test_an_input_that_is_not_there_is_wrong_usage(self, gateway):
+        assert gateway("transcode", "none", "--to", "j2k", "--out", "out").exit_code == 2
+
+
+class TestSyntaxes:
+    def test_each_is_told_with_its_libraries(self, gateway):
+        result = gateway("syntaxes")
+        [line] = [line for line in result.output.splitlines() if line.startswith("j2k ")]
+        assert "JPEG2000Lossless" in line
+        assert "1.2.840.10008.1.2.4.90" in line
+        assert f"pylibjpeg-openjpeg {metadata.version('pylibjpeg-openjpeg')}" in line
+
+    def test_json_has_every_field(self, gateway):
+        rows = {row["short"]: row for row in json.loads(gateway("syntaxes", "--json").output)}
+        assert rows["deflated"]["read_by"] == f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
+        assert rows["mpeg2"] == {
+            "short": "mpeg2",
+            "keyword": "MPEG2MPML",
+            "uid": "1.2.840.10008.1.2.4.100",
+            "lossy": True,
+            "read_by": "",
+            "written_by": "",
+            "verified_by": "",
+            "remark": "video frames depend on each other",
+        }
 
 
 def test_an_address_is_a_host_and_a_port():
