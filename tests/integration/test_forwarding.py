@@ -3,12 +3,15 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from io import BytesIO
 from typing import Any
 
 import pytest
-from dimse_support import CT, EXPLICIT, IMPLICIT, storage_scp
+from dimse_support import CT, EXPLICIT, IMPLICIT, J2K, JPEG_BASELINE, storage_scp
 from gateway_process import free_port
-from pydicom import dcmread
+from imagecodecs import jpeg8_decode
+from pydicom import Dataset, dcmread
+from pydicom.encaps import generate_frames
 from pynetdicom import AE, evt
 from serving import serving
 from store_support import Instances
@@ -17,6 +20,7 @@ from waiting import wait_until
 from gateway.codecs.processes import CodecPool
 from gateway.config.models import Codecs as CodecSettings
 from gateway.config.models import Destination
+from gateway.dicom import part10
 from gateway.metrics import Metrics
 from gateway.model import Action, NewTask, Step, TaskRow, TaskState
 from gateway.routing import loop as loop_module
@@ -67,17 +71,25 @@ def forwarding(
 
 @pytest.fixture
 def plan(store: Store, receive, made_ct) -> Callable[..., list[str]]:
-    """Keep so many images and plan to forward each; answers their SOP Instance UIDs in order."""
+    """Keep so many images and plan to forward each; answers their SOP Instance UIDs in order.
+
+    parameters: of the forwarding; other keywords are attributes of the image.
+    """
     store.outbox.open_lane("a")
     numbers = iter(range(1, 10_000))
 
-    def enter(count: int, *names: str, **made: object) -> list[str]:
+    def enter(
+        count: int, *names: str, parameters: dict[str, object] | None = None, **made: object
+    ) -> list[str]:
         uids = []
         for _ in range(count):
             version = Instances(store.engine).current(receive(made_ct(next(numbers), **made)))
             tasks = [
                 NewTask(
-                    Step(place, Action.FORWARD, version.instance_id, destination=name),
+                    Step(
+                        place, Action.FORWARD, version.instance_id, destination=name,
+                        parameters=parameters or {},
+                    ),
                     version.instance_id, version.version_id, (),
                 )
                 for place, name in enumerate(names, 1)
@@ -191,6 +203,109 @@ def test_a_destination_that_knows_implicit_vr_only_gets_implicit_vr(
         files = [dcmread(store.files.path(key)) for key in sorted(store.files.keys())]
         expected = [data_set_bytes(file, IMPLICIT) for file in files]
         assert sorted(data for _context, data in received) == sorted(expected)
+
+
+def decoded(context: Any, data: bytes) -> Dataset:
+    """A data set that has arrived."""
+    header = part10.header(CT, "1.2.3", context.transfer_syntax)
+    return dcmread(BytesIO(header + data))
+
+
+EIGHT_BITS = {
+    "rows": 64, "columns": 64, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7,
+    "PixelData": bytes(x * y // 16 % 256 for x in range(64) for y in range(64)),
+}  # fmt: skip
+
+
+def test_what_the_best_syntax_cannot_hold_goes_in_the_next_one(store, forwarding, plan):
+    """JPEG Baseline has 8 bits; these images have 12."""
+    plan(2, "archive", rows=64, columns=64)
+    with storage_scp(contexts=[(CT, [JPEG_BASELINE, J2K, EXPLICIT])]) as (port, got):
+        forwarding("archive", port, syntaxes=["jpeg", "j2k", "explicit"])
+        until(store, "archive", "done")
+    assert [context.transfer_syntax for context, _data in got] == [J2K, J2K]
+    originals = [dcmread(store.files.path(key)) for key in sorted(store.files.keys())]
+    for original, (context, data) in zip(originals, got, strict=True):
+        arrived = decoded(context, data)
+        assert arrived.SOPInstanceUID == original.SOPInstanceUID
+        assert (arrived.pixel_array == original.pixel_array).all()
+
+
+def test_what_allows_nothing_better_arrives_as_it_was_received(
+    store, forwarding, plan, data_set_bytes
+):
+    plan(1, "archive", rows=64, columns=64)
+    with storage_scp(contexts=[(CT, [JPEG_BASELINE, EXPLICIT])]) as (port, got):
+        forwarding("archive", port, syntaxes=["jpeg", "*"])
+        until(store, "archive", "done")
+    (key,) = store.files.keys()
+    assert [data for _context, data in got] == [data_set_bytes(dcmread(store.files.path(key)))]
+
+
+def test_a_lossy_copy_arrives_as_another_instance_and_the_same_one_when_tried_again(
+    store, forwarding, plan
+):
+    (uid,) = plan(1, "archive", **EIGHT_BITS)
+    answers = iter([0xA700, 0x0000])
+    announced = []
+
+    def answer(event: Any) -> int:
+        announced.append(event.request.AffectedSOPInstanceUID)
+        return next(answers)
+
+    with storage_scp(contexts=[(CT, [JPEG_BASELINE])], status=answer) as (port, got):
+        forwarding("archive", port, syntaxes=["jpeg"], transcode={"quality": 80})
+        until(store, "archive", "done")
+    first, second = [decoded(*arrived) for arrived in got]
+    assert announced == [first.SOPInstanceUID, second.SOPInstanceUID]
+    assert first.SOPInstanceUID == second.SOPInstanceUID != uid
+    assert got[0][1] == got[1][1]
+    assert first.LossyImageCompression == "01"
+    (key,) = store.files.keys()  # the original, and nothing else
+    original = dcmread(store.files.path(key))
+    assert original.SOPInstanceUID == uid
+    (frame,) = generate_frames(first.PixelData, number_of_frames=1)
+    error = original.pixel_array.astype(int) - jpeg8_decode(frame)
+    assert 0 < abs(error).max() < 40
+
+
+def test_a_script_s_ladder_goes_over_the_same_association(store, forwarding, plan):
+    opened = []
+    plan(1, "archive", rows=64, columns=64)
+    plan(1, "archive", rows=64, columns=64, parameters={"ladder": [J2K]})
+    received = []
+    entity = AE("ARCHIVE")
+    entity.add_supported_context(CT, [EXPLICIT, J2K])
+    handlers = [
+        (evt.EVT_ACCEPTED, opened.append),
+        (evt.EVT_C_STORE, lambda event: received.append(event.context) or 0x0000),
+    ]
+    with serving(entity, handlers) as port:
+        forwarding("archive", port)
+        until(store, "archive", "done")
+    assert len(opened) == 1
+    assert [context.transfer_syntax for context in received] == [EXPLICIT, J2K]
+
+
+def test_what_has_no_pixels_to_compress_and_cannot_go_as_it_is_parks_and_says_so(
+    store, forwarding, plan
+):
+    plan(1, "archive", PixelData=None)
+    with storage_scp(contexts=[(CT, [J2K])]) as (port, got):
+        forwarding("archive", port, syntaxes=["j2k"])
+        until(store, "archive", "parked")
+    assert got == []
+    (row,) = rows(store, "archive")
+    assert row.error_kind == "no-acceptable-syntax"
+    assert "stays in ExplicitVRLittleEndian" in row.error
+
+
+def test_what_has_no_pixels_goes_in_the_native_rung(store, forwarding, plan):
+    plan(1, "archive", PixelData=None)
+    with storage_scp(contexts=[(CT, [J2K, IMPLICIT])]) as (port, got):
+        forwarding("archive", port, syntaxes=["j2k", "implicit"])
+        until(store, "archive", "done")
+    assert [context.transfer_syntax for context, _data in got] == [IMPLICIT]
 
 
 def test_what_was_made_for_a_destination_is_not_kept(store, forwarding, plan, tmp_path):

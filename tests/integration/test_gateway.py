@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from archive import EVERYTHING, Archive
 from gateway_process import GatewayProcess
-from images import make_ct
+from images import made_ct, make_ct, save
 from pydicom.uid import (
     CTImageStorage,
     ExplicitVRLittleEndian,
@@ -215,6 +215,44 @@ class TestDamagedImages:
             assert parked["error"]
             states = {task["action"]: task["state"] for task in queue(gateway)}
             assert states == {"transcode": "parked", "forward": "blocked"}
+
+
+class TestTranscoding:
+    def test_what_may_lose_goes_as_an_instance_of_its_own_and_the_rest_without_loss(
+        self, tmp_path: Path
+    ):
+        lua = (
+            "local SMALL = transcode_ladder('jpeg', 'j2k')\n"
+            "function OnStoredInstance(id)"
+            " Forward(Transcode(id, SMALL, {quality = 80}), 'archive') end"
+        )
+        eight_bits = made_ct(
+            1, rows=64, columns=64, BitsAllocated=8, BitsStored=8, HighBit=7,
+            PixelData=bytes(x * y // 16 % 256 for x in range(64) for y in range(64)),
+        )  # fmt: skip
+        twelve_bits = made_ct(2, rows=64, columns=64)
+        with routed(tmp_path, lua, [*EVERYTHING, JPEGBaseline8Bit]) as (gateway, archive):
+            send_made(gateway, save(eight_bits, tmp_path / "8"), save(twelve_bits, tmp_path / "12"))
+            archive.wait_for(2)
+            wait_until(lambda: not queue(gateway))
+            made = {line["syntax_after"]: line for line in gateway.events("instance transcoded")}
+            gateway.kill()
+            gateway.start()  # files whose UIDs are not those of their instances are none to adopt
+            (recovered,) = gateway.events("recovery done")[1:]
+            assert not {"adopted", "rows_damaged", "derived_removed"} & recovered.keys()
+        assert made["JPEGBaseline8Bit"]["lossy"] is True
+        assert "JPEGBaseline8Bit" in str(made["JPEG2000Lossless"]["refused"])
+        lossy_uid = str(made["JPEGBaseline8Bit"]["sop_instance_uid"])
+        assert archive.deliveries == {lossy_uid: 1, str(twelve_bits.SOPInstanceUID): 1}
+        assert lossy_uid.startswith("2.25.")
+
+    def test_a_lossy_replacement_is_refused_at_its_line(self, tmp_path: Path):
+        lua = "function OnStoredInstance(id)\n Transcode(id, 'jpeg', {replace = true}) end"
+        with routed(tmp_path, lua) as (gateway, _archive):
+            send(gateway, tmp_path / "images")
+            (parked,) = wait_until(lambda: queue(gateway))
+        assert "route.lua:2: " in str(parked["error"])
+        assert "keep_uid" in str(parked["error"])
 
 
 class TestStopping:

@@ -6,13 +6,20 @@ import pytest
 from scripting_support import INSTANCE_ID, load, make_event
 
 from gateway.config.models import Scripts
+from gateway.dicom.syntaxes import lookup
 from gateway.model import Action
 from gateway.scripting.check import check_folder
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "lua"
+JPEG = "1.2.840.10008.1.2.4.50"
 EXPLICIT_LE, J2K_LOSSLESS, J2K = (
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91",
 )  # fmt: skip
+
+
+def per_destination():
+    source = (SAMPLES / "SyntaxPerDestination.lua").read_text()
+    return load(source, name="SyntaxPerDestination.lua", destinations=["archive", "teaching"])
 
 
 def compression(**replaced: str):
@@ -53,3 +60,22 @@ def test_what_is_jpeg_2000_already_is_forwarded_as_it_is(syntax):
     (forward,) = compression().on_stored_instance(make_event(1, TransferSyntax=syntax), {})
 
     assert (forward.action, forward.subject) == (Action.FORWARD, INSTANCE_ID)
+
+
+def test_the_archive_gets_everything_without_loss():
+    archive, _teaching = per_destination().on_stored_instance(make_event(1), {"Modality": "US"})
+
+    assert archive.destination == "archive"
+    rungs = [rung for rung in archive.parameters["ladder"] if rung != "*"]
+    assert not any(lookup(rung).lossy for rung in rungs)
+    assert archive.parameters["ladder"][-1] == "*"
+
+
+@pytest.mark.parametrize(("modality", "may_lose"), [("US", True), ("CT", False), (None, False)])
+def test_the_teaching_collection_gets_jpeg_of_what_may_lose(modality, may_lose):
+    _archive, teaching = per_destination().on_stored_instance(
+        make_event(1), {"Modality": modality} if modality else {}
+    )
+
+    assert (JPEG in teaching.parameters["ladder"]) is may_lose
+    assert teaching.parameters.get("options") == ({"quality": 85} if may_lose else None)
