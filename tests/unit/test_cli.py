@@ -168,6 +168,12 @@ class TestInGeneral:
         assert result.exit_code == 0
         assert f"gateway {command}" in result.output.split("Example")[1]
 
+    def test_the_readme_lists_every_command(self):
+        readme = (Path(__file__).parents[2] / "README.md").read_text()
+        groups = {group.name for group in app.registered_groups}
+        for name in groups | {command.name for command in app.registered_commands}:
+            assert f"| `gateway {name}" in readme
+
     def test_an_unknown_command_is_wrong_usage(self, gateway):
         assert gateway("rum").exit_code == 2
 
