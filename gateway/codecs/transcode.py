@@ -96,10 +96,7 @@ def _transcode(job: Job, limits: Limits) -> TranscodeReport:
     if source_syntax == job.syntax:
         return copied(job, meta, source_syntax, started)
     if source_syntax.is_deflated:
-        inflated = job.scratch / "inflated"
-        maximum_bytes = limits.memory_bytes // _INFLATED_SHARE
-        inflate(job.source, meta, inflated, maximum_bytes=maximum_bytes)
-        made = _make(replace(job, source=inflated), limits)
+        made = _make(replace(job, source=_inflated(job, meta, limits)), limits)
     elif job.syntax.is_deflated:
         made = _make_deflated(job, limits)
     else:
@@ -107,6 +104,14 @@ def _transcode(job: Job, limits: Limits) -> TranscodeReport:
     if made is None:
         return copied(job, meta, source_syntax, started)
     return report_of(job, source_syntax, made, started)
+
+
+def _inflated(job: Job, meta: FileMeta, limits: Limits) -> Path:
+    """The source in Explicit VR Little Endian: made once for all rungs of a ladder."""
+    path = job.scratch / "inflated"
+    if not path.exists():
+        inflate(job.source, meta, path, maximum_bytes=limits.memory_bytes // _INFLATED_SHARE)
+    return path
 
 
 def _make_deflated(job: Job, limits: Limits) -> Made | None:

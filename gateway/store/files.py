@@ -125,10 +125,13 @@ class FileStorage:
             yield path.name.removesuffix(_SUFFIX)
 
     def clear_staged(self) -> int:
-        """Remove what a crash left half-written; answer how many files that were."""
+        """Remove what a crash left half-written; answer how many that were.
+
+        Codec processes keep folders there for what is on its way to a file.
+        """
         left = list(self._incoming.iterdir())
         for path in left:
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         return len(left)
 
     def free_bytes(self) -> int:

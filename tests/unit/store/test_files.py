@@ -112,8 +112,10 @@ def test_discarding_a_staged_file_leaves_nothing(files, tmp_path):
 def test_what_a_crash_left_half_written_is_cleared_and_counted(files, tmp_path):
     kept = published(files)
     staged(files)
-    staged(files)
-    assert files.clear_staged() == 2
+    on_its_way = staged(files).path.with_suffix(".work")
+    on_its_way.mkdir()
+    (on_its_way / "part").write_bytes(b"half")
+    assert files.clear_staged() == 3
     assert all_files(tmp_path) == [files.path(kept.key)]
 
 
