@@ -68,7 +68,7 @@ def ladder(names: str) -> tuple[TransferSyntax, ...]:
     try:
         return syntaxes.ladder(names)
     except UnknownTransferSyntax as exc:
-        if AS_STORED in names.split(", "):
+        if AS_STORED in names.replace(" ", "").split(","):
             raise PrimitiveRefused(_AS_STORED_IS_NO_TARGET) from exc
         known = ", ".join(ts.keyword for ts in syntaxes.ALL)
         raise PrimitiveRefused(f"{exc}; known are {known}, their UIDs and short names") from exc

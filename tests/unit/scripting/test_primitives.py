@@ -238,7 +238,7 @@ def test_a_result_means_nothing_for_another_event():
         ("Transcode(instanceId, 'j2k, explicit', {quality = 80})", "option quality is for"
          " JPEGBaseline8Bit, JPEGExtended12Bit, JPEGXL: none of them is asked for"),
         ("Transcode(instanceId, 'jpeg', {ratio = 8})", "option ratio is for JPEG2000, HTJ2K"),
-        ("Transcode(instanceId, 'j2k, *')", "'*', as stored, is for Forward only"),
+        ("Transcode(instanceId, 'j2k,*')", "'*', as stored, is for Forward only"),
         ("Transcode(instanceId, 'j2k,,explicit')", "no transfer syntax is called ''"),
         ("Forward(instanceId, 'pacs', {syntaxes = 'jpg'})", "no transfer syntax is called 'jpg'"),
         ("Forward(instanceId, 'pacs', {syntaxes = 5})", "option syntaxes must be a transfer syntax"
