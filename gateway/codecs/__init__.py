@@ -1,6 +1,13 @@
 """Transcoding. One file to one file, in processes of its own: start reading at transcode.py.
 
-source -> image, frames, codestreams -> planning -> table (decode, encode) -> headers, pixel_writer
--> verify. worker.py runs that in a codec process; processes.py is what the gateway holds of it, and
-the only module that the gateway's own process imports: it never touches pixels.
+source, image, frames, coded, codestreams     what is there
+planning, profiles                            what to do about it, or why not (pure)
+pieces: samples, table, families, quality     frame by frame: decode, encode, prove
+recode, repack, deflate                       three ways to a new file
+headers, derivation, overlays, nested         the data set around the pixels (pure)
+spool, pixel_writer, target, verify           the file: written, synced, read back
+
+worker.py runs that in a codec process, parts.py in several; limits.py holds them. process.py,
+processes.py and spreading.py are what the gateway's own process has of it: no pixel, and no C code
+over received bytes.
 """
