@@ -104,7 +104,7 @@ def work_for(
         return Work.REPACK
     if _is_as_asked(source, target, header, options):
         return Work.RELABEL
-    if able.converts and _rate(target, options) is None:
+    if able.converts:  # whatever the quality that is asked for: nothing is lost
         return Work.CONVERT
     if target not in NATIVE_TARGETS and not able.encodes:
         raise TranscodeUnsupported(f"there is no encoder for {target.keyword} of such a source")

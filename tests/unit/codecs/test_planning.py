@@ -86,6 +86,11 @@ def test_jpeg_becomes_jpeg_xl_without_its_samples():
     assert work(JPEG, JPEG_XL, pixels=CODED, converts=True) is Work.CONVERT
 
 
+def test_jpeg_comes_back_from_jpeg_xl_whatever_quality_new_images_would_have():
+    asked = TranscodeOptions(quality=80)
+    assert work(JPEG_XL, JPEG, pixels=CODED, options=asked, converts=True) is Work.CONVERT
+
+
 @pytest.mark.parametrize(
     ("source", "target", "options", "reason"),
     [
