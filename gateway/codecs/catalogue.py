@@ -72,7 +72,7 @@ def _libraries(syntax: TransferSyntax) -> _Libraries:
         return _Libraries(_PYDICOM, remark="retired: it is read only")
     codec = CODECS.get(syntax.uid)
     if codec is None:
-        return _Libraries(remark=why_absent(syntax).partition(": ")[2])
+        return _Libraries(remark=why_absent(syntax))
     if codec.encode is None:
         return _converted(syntax, codec.decoded_by)
     if codec.check is None:

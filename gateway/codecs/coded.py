@@ -55,7 +55,7 @@ def find(file: BinaryIO, offset: int, syntax: TransferSyntax, image: Image) -> C
     """
     codec = CODECS.get(syntax.uid)
     if codec is None:
-        raise TranscodeUnsupported(why_absent(syntax))
+        raise TranscodeUnsupported(f"{syntax.keyword} is passed on as it is: {why_absent(syntax)}")
     items = frames.read_items(file, offset)
 
     def begins_frame(fragment: Fragment) -> bool:

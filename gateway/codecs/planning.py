@@ -195,10 +195,11 @@ def _colours(
     by_way_of_rgb = profiles.photometrics("RGB", target, loses=losing)
     if options.photometric in by_way_of_rgb and samples.bits_stored == samples.bits_allocated == 8:
         return options.photometric, True
-    wanted = options.photometric or samples.photometric
-    held = ", ".join(dict.fromkeys((*possible, *by_way_of_rgb))) or "no colours"
+    held = ", ".join(dict.fromkeys((*possible, *by_way_of_rgb)))
+    wanted = f" as {options.photometric}" if options.photometric else ""
     raise TranscodeUnsupported(
-        f"{target.keyword} cannot hold colours in {samples.photometric} as {wanted}, but {held}"
+        f"{target.keyword} cannot hold colours in {samples.photometric}{wanted}"
+        + (f", but as {held}" if held else "")
     )
 
 

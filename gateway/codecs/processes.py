@@ -5,8 +5,8 @@ process.py is one of them; spreading.py has several of them make one image.
 
 import os
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from queue import LifoQueue
@@ -55,15 +55,19 @@ class CodecPool:
             "ladder": list(ladder),
             "options": asdict(options),
         }
+        with self._borrowed() as process, _scratch(scratch):
+            try:
+                return _report(self._carry_out(process, request, source.stat().st_size))
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[CodecProcess]:
         process = self._idle.get()
         try:
-            scratch.mkdir()
-            return _report(self._carry_out(process, request, source.stat().st_size))
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
+            yield process
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
             self._idle.put(process)
 
     def _carry_out(
@@ -90,6 +94,15 @@ class CodecPool:
     def process_ids(self) -> list[int]:
         """The operating system's ids of the processes."""
         return [process.pid for process in self._processes]
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    folder.mkdir()
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _report(result: dict[str, Any]) -> TranscodeReport:

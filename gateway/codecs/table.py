@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from gateway.codecs.families import jpeg, jpeg2000, jpegls, jpegxl, rle
 from gateway.codecs.image import Frame, Image
 from gateway.codecs.planning import Recoding
-from gateway.dicom import syntaxes
-from gateway.dicom.syntaxes import Family
+from gateway.dicom.syntaxes import Family, TransferSyntax
 
 Decoder = Callable[[bytes, Image], Frame]
 Encoder = Callable[[Frame, Recoding], bytes]
@@ -86,13 +85,13 @@ CODESTREAM_CONVERTERS: Mapping[tuple[str, str], Callable[[bytes], bytes]] = {
 # What has to be undone before a codestream can be looked at.
 UNWRAP: Mapping[str, Callable[[bytes], bytes]] = {_JPEG_RECOMPRESSED: jpegxl.restore_jpeg}
 
-_ABSENT = {
-    Family.MPEG2: "video frames depend on each other",
-    Family.JPIP: "the pixels are elsewhere",
-}
+_VIDEO = ("MPEG", "HEVC", "SMPTE")
 
 
-def why_absent(syntax: syntaxes.TransferSyntax) -> str:
+def why_absent(syntax: TransferSyntax) -> str:
     """Why no row decodes this syntax."""
-    reason = _ABSENT.get(syntax.family, "no library here decodes it")
-    return f"{syntax.keyword} is passed on as it is: {reason}"
+    if syntax.family is Family.JPIP:
+        return "the pixels are elsewhere"
+    if syntax.keyword.startswith(_VIDEO):
+        return "video and audio are not still images"
+    return "no library here decodes it"

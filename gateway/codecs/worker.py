@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
@@ -115,7 +116,13 @@ def _error(exc: Exception, memory_bytes: int) -> dict[str, Any]:
         cause = cause.__cause__
     if isinstance(exc, TranscodeError):
         return {"error": exc.kind, "message": str(exc)}
-    return {"error": CodecFailed.kind, "message": f"{type(exc).__name__}: {exc}"}
+    return {"error": CodecFailed.kind, "message": _where(exc)}
+
+
+def _where(exc: Exception) -> str:
+    """An error that nobody foresaw: its kind and place. Its text may quote the data set."""
+    place = traceback.extract_tb(exc.__traceback__)[-1]
+    return f"{type(exc).__name__} in {Path(place.filename).name}, line {place.lineno}"
 
 
 if __name__ == "__main__":

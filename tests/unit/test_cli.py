@@ -604,7 +604,7 @@ class TestSyntaxes:
             "read_by": "",
             "written_by": "",
             "verified_by": "",
-            "remark": "video frames depend on each other",
+            "remark": "video and audio are not still images",
         }
 
 

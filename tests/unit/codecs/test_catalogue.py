@@ -43,7 +43,7 @@ def test_what_is_retired_is_read_only():
 def test_video_is_told_why_it_is_not_decoded():
     support = row("mpeg2")
     assert (support.read_by, support.written_by, support.verified_by) == ("", "", "")
-    assert support.remark == "video frames depend on each other"
+    assert support.remark == "video and audio are not still images"
 
 
 def test_what_is_made_of_another_syntax_only_says_so():
