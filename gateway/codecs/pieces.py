@@ -18,7 +18,7 @@ from gateway.codecs.overlays import EmbeddedOverlay
 from gateway.codecs.planning import Recoding
 from gateway.codecs.profiles import keeps_unused_bits
 from gateway.codecs.quality import Difference, difference
-from gateway.codecs.samples import conform, from_native, within_bits_stored
+from gateway.codecs.samples import conform, from_native, refuse_next_to_sign, within_bits_stored
 from gateway.codecs.source import PixelElement, Source
 from gateway.codecs.table import CODECS, Decoder
 from gateway.dicom.syntaxes import Family
@@ -90,6 +90,8 @@ class Pieces:
         if not keeps_unused_bits(self.plan.target):
             clear = self.options.unused_bits == "clear"
             frame = within_bits_stored(frame, image, clear=clear)
+        if self.plan.loses and self.plan.target.uid == _NEAR_LOSSLESS:
+            refuse_next_to_sign(frame, image, self.options.max_error or 0)
         return to_rgb(frame) if self.plan.to_rgb else frame
 
     def _encoded(self, frame: Frame) -> bytes:

@@ -140,7 +140,8 @@ def recoding(
         raise TranscodeUnsupported(reason)
     if image.high_bit != image.bits_stored - 1 and not profiles.keeps_unused_bits(target):
         raise TranscodeUnsupported("HighBit is not BitsStored - 1")
-    result = profiles.result_depth(replace(samples, photometric=result_photometric), target)
+    described = replace(samples, photometric=result_photometric)
+    result = profiles.result_depth(described, target, loses=losing)
     _refuse_what_is_too_long(result, target)
     return Recoding(
         target, image, samples, result, losing, _rate(target, options), to_rgb,

@@ -38,6 +38,7 @@ _LOSSLESS_JPEG = Profile(range(1, 17))
 _JPEG_LS = Profile(range(2, 17))
 _JPEG2000 = Profile(range(1, 17), colours=_RCT, lossy_colours=_ICT)
 _J = "1.2.840.10008.1.2.4."
+_HTJ2K = _J + "203"
 
 PROFILES: Mapping[str, Profile] = {
     _J + "50": Profile(range(1, 9), signed=False, palette=False, colours=_JPEG),
@@ -117,13 +118,20 @@ def all_photometrics(target: TransferSyntax) -> frozenset[str]:
     return frozenset(name for table in tables for names in table.values() for name in names)
 
 
-def result_depth(image: Image, target: TransferSyntax) -> Image:
+def result_depth(image: Image, target: TransferSyntax, *, loses: bool) -> Image:
     """The image with the bits that the target demands (PS3.5 table 8.2.1-1), else as it is."""
     if target.uid == _J + "50" or (target.uid == _J + "51" and image.bits_stored <= 8):
-        return replace(image, bits_allocated=8, bits_stored=8, high_bit=7)
+        return _with_bits(image, 8, 8)
     if target.uid == _J + "51":
-        return replace(image, bits_allocated=16, bits_stored=12, high_bit=11)
+        return _with_bits(image, 16, 12)
+    if target.uid == _HTJ2K and loses:
+        # OpenJPH is told of 8 or 16 bits only, and what overshoots is not cut off at fewer.
+        return _with_bits(image, image.bits_allocated, image.bits_allocated)
     return image
+
+
+def _with_bits(image: Image, allocated: int, stored: int) -> Image:
+    return replace(image, bits_allocated=allocated, bits_stored=stored, high_bit=stored - 1)
 
 
 def keeps_unused_bits(target: TransferSyntax) -> bool:

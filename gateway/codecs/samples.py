@@ -51,6 +51,19 @@ def within_bits_stored(frame: Frame, image: Image, *, clear: bool = False) -> Fr
     return np.ascontiguousarray(kept)
 
 
+def refuse_next_to_sign(frame: Frame, image: Image, margin: int) -> None:
+    """Raise TranscodeUnsupported when a signed sample that is off by `margin` may change its sign.
+
+    That is so where signed samples are coded as two's complement without a sign: the largest is
+    next to the smallest.
+    """
+    limit = 1 << image.bits_stored - 1
+    if image.signed and (frame.max() >= limit - margin or frame.min() < margin - limit):
+        raise TranscodeUnsupported(
+            f"signed samples within {margin} of the ends of their range might change their sign"
+        )
+
+
 def from_native(data: bytes, image: Image) -> Frame:
     """The samples of one native frame in Little Endian order (PS3.3 C.7.6.3.1.2-3)."""
     samples = np.frombuffer(data, dtype=f"<{image.dtype}")
