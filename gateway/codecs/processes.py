@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from queue import LifoQueue
 from typing import Any
 
+from gateway.codecs.idle import IdleProcesses
 from gateway.codecs.process import CodecProcess
 from gateway.codecs.spreading import Spreading
 from gateway.errors import CodecFailed, QualityTooLow, TranscodeUnsupported
@@ -34,10 +34,7 @@ class CodecPool:
 
     def __init__(self, *, processes: int, memory_mb: int, timeout_s: float) -> None:
         self._processes = [CodecProcess(memory_mb, timeout_s) for _ in range(processes)]
-        # Last in, first out: caches are warm, and processes that are not needed sleep.
-        self._idle: LifoQueue[CodecProcess] = LifoQueue()
-        for process in self._processes:
-            self._idle.put(process)
+        self._idle = IdleProcesses(self._processes)
 
     def transcode(
         self, source: Path, target: Path, ladder: Sequence[str], options: TranscodeOptions
@@ -55,20 +52,12 @@ class CodecPool:
             "ladder": list(ladder),
             "options": asdict(options),
         }
-        with self._borrowed() as process, _scratch(scratch):
+        with self._idle.borrowed() as process, _scratch(scratch):
             try:
                 return _report(self._carry_out(process, request, source.stat().st_size))
             except BaseException:
                 target.unlink(missing_ok=True)
                 raise
-
-    @contextmanager
-    def _borrowed(self) -> Iterator[CodecProcess]:
-        process = self._idle.get()
-        try:
-            yield process
-        finally:
-            self._idle.put(process)
 
     def _carry_out(
         self, process: CodecProcess, request: dict[str, Any], size_bytes: int
@@ -86,10 +75,10 @@ class CodecPool:
         """End the processes. What they are at fails with CodecProcessDied, as does all later."""
         for process in self._processes:
             process.end()
-        returned = [self._idle.get() for _ in self._processes]
+        returned = [self._idle.take() for _ in self._processes]
         for process in returned:
             process.disconnect()
-            self._idle.put(process)
+            self._idle.hand_back(process)
 
     def process_ids(self) -> list[int]:
         """The operating system's ids of the processes."""

@@ -1,17 +1,17 @@
 """One image of many frames, spread over the codec processes that are idle."""
 
 from collections import deque
-from contextlib import suppress
 from itertools import pairwise
 from multiprocessing.connection import wait
 from pathlib import Path
-from queue import Empty, Queue
 from typing import Any
 
+from gateway.codecs.idle import IdleProcesses
 from gateway.codecs.process import CodecProcess
 
-# Parts take seconds, so that processes come free for others; and not so few that one is left over.
-_PART_BYTES = 32 << 20
+# Parts take a second or less, so that processes come free for others; and there are not so few that
+# one process has nothing to do while another is at the last.
+_PART_BYTES = 8 << 20
 _PARTS_PER_PROCESS = 3
 _SMALLEST_BYTES = 4 << 20
 
@@ -22,7 +22,7 @@ class Spreading:
     """How one image is made by several processes: `own`, and those that `idle` has meanwhile."""
 
     def __init__(
-        self, own: CodecProcess, idle: "Queue[CodecProcess]", request: Request, *, processes: int
+        self, own: CodecProcess, idle: IdleProcesses, request: Request, *, processes: int
     ) -> None:
         self._own = own
         self._idle = idle
@@ -59,9 +59,7 @@ class Spreading:
     def _free_process(self) -> CodecProcess | None:
         if self._own not in self._busy:
             return self._own
-        with suppress(Empty):
-            return self._idle.get_nowait()
-        return None
+        return self._idle.take_spare()
 
     def _begin(self, process: CodecProcess, first: int, last: int) -> Path:
         part = Path(self._request["scratch"]) / f"part-{first}"
@@ -87,7 +85,7 @@ class Spreading:
     def _hand_back(self, process: CodecProcess) -> None:
         del self._busy[process]
         if process is not self._own:
-            self._idle.put(process)
+            self._idle.hand_back(process)
 
 
 def part_ranges(frames: int, native_bytes: int, processes: int) -> list[tuple[int, int]]:

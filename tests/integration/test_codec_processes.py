@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import imagecodecs
@@ -90,6 +91,16 @@ def is_running(process_id: int) -> bool:
     except FileNotFoundError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def has_open(process_ids: Iterable[int], path: Path) -> bool:
+    """Whether one of the processes reads the file."""
+    links = [link for each in process_ids for link in Path(f"/proc/{each}/fd").glob("*")]
+    for link in links:
+        with suppress(OSError):  # closed meanwhile
+            if link.readlink() == path:
+                return True
+    return False
 
 
 # --- every bundled file --------------------------------------------------------------------------
@@ -284,10 +295,10 @@ def test_gdcm_and_dcmtk_read_what_we_compress(name: str, pool: CodecPool, tmp_pa
 
 
 def _begin(pool: CodecPool, source: Path, target: Path) -> Future[TranscodeReport]:
-    """Start a transcoding in a thread; return when the process is writing."""
+    """Start a transcoding in a thread; return when a process is at it."""
     executor = ThreadPoolExecutor(1)
     running = executor.submit(pool.transcode, source, target, [J2K], VERIFY)
-    wait_until(lambda: running.done() or (target.exists() and target.stat().st_size > 0), 30)
+    wait_until(lambda: running.done() or has_open(pool.process_ids(), source), 30)
     executor.shutdown(wait=False)
     return running
 
@@ -426,7 +437,7 @@ def test_processes_end_when_the_gateway_is_killed(busy, slow_image, tmp_path):
         text=True,
     ) as gateway:
         process_ids = [int(word) for word in gateway.stdout.readline().split()]
-        wait_until(target.exists, 30)
+        wait_until(lambda: has_open(process_ids, source) if busy else target.exists(), 30)
         assert len(process_ids) == 2
         gateway.kill()
     wait_until(lambda: not any(is_running(process_id) for process_id in process_ids), 30)

@@ -65,7 +65,7 @@ def test_parts_are_worth_their_while_and_leave_no_frame_out(frames, native_bytes
 def test_parts_of_huge_images_stay_small():
     ranges = part_ranges(4000, 4 << 30, processes=2)
     assert [edge for edge, _ in ranges[1:]] == [edge for _, edge in ranges[:-1]]
-    assert max(last - first for first, last in ranges) <= 32
+    assert max(last - first for first, last in ranges) <= 8
 
 
 @pytest.mark.parametrize("syntax", [J2K, HTJ2K, RLE])
