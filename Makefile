@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test test-all peers lint install crash bench clean
+.PHONY: help demo test test-all peers lint install crash bench bench-codecs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and co
 
 bench: $(INSTALLED)  ## receive and route, in turn with an installed Orthanc; writes bench/results/
 	$(BIN)/python bench/compare.py
+
+bench-codecs: $(INSTALLED)  ## how fast images are transcoded, and what of that codecs take; writes bench/results/
+	$(BIN)/python bench/codecs.py
 
 # DCMTK and GDCM are the peers of some tests. Without them those tests are skipped, and say so.
 peers:

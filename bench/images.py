@@ -26,6 +26,14 @@ def make_images(folder: Path, count: int) -> dict[str, Path]:
 
 
 def _slice(number: int, study_uid: str, series_uid: str) -> Dataset:
+    image = header(number, study_uid, series_uid)
+    noise = np.random.default_rng(number).normal(40, 15, ROWS * COLUMNS)
+    image.add_new("PixelData", "OW", noise.astype("<i2").tobytes())
+    return image
+
+
+def header(number: int, study_uid: str, series_uid: str) -> Dataset:
+    """All that a slice says beside its pixels, which have 16 bits and a sign."""
     image = Dataset()
     image.file_meta = FileMetaDataset()
     image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -50,6 +58,4 @@ def _slice(number: int, study_uid: str, series_uid: str) -> Dataset:
     image.BitsAllocated, image.BitsStored, image.HighBit = 16, 16, 15
     image.WindowCenter, image.WindowWidth = 40, 400
     image.RescaleIntercept, image.RescaleSlope = 0, 1
-    noise = np.random.default_rng(number).normal(40, 15, ROWS * COLUMNS)
-    image.add_new("PixelData", "OW", noise.astype("<i2").tobytes())
     return image

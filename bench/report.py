@@ -1,14 +1,11 @@
 """The outcome: a table on the terminal, and JSON and Markdown in a folder."""
 
 import json
-import os
 import platform
 import shlex
 import sqlite3
 import statistics
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from images import PIXEL_BYTES
+from machine import first_line, machine
 from rich.table import Table
 from servers import Orthanc
 from workloads import Run, Workload
@@ -79,7 +77,7 @@ def as_json(results: Sequence[Result]) -> dict[str, object]:
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(["bench/compare.py", *sys.argv[1:]]),
-        "machine": _machine(),
+        "machine": machine(),
         "versions": _versions(),
         "image_pixel_bytes": PIXEL_BYTES,
         "workloads": [_workload_as_json(result) for result in results],
@@ -118,18 +116,6 @@ def _as_markdown(results: Sequence[Result], report: Mapping[str, object]) -> str
     return "\n".join(lines) + "\n"
 
 
-def _machine() -> dict[str, object]:
-    cpuinfo = Path("/proc/cpuinfo").read_text()
-    models = [line.split(":")[1] for line in cpuinfo.splitlines() if line.startswith("model name")]
-    return {
-        "cpu": models[0].strip() if models else platform.machine(),
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "file system": _first_line("stat", "--file-system", "-c", "%T", tempfile.gettempdir()),
-        "load": round(os.getloadavg()[0], 1),
-    }
-
-
 def _versions() -> dict[str, str]:
     orthanc = Orthanc.program()
     return {
@@ -137,11 +123,6 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{package: version(package) for package in _PACKAGES},
         "sqlite": sqlite3.sqlite_version,
-        "orthanc": _first_line(orthanc, "--version").split()[-1] if orthanc else "absent",
-        "dcmtk": _first_line("storescu", "--version").split()[2],
+        "orthanc": first_line(orthanc, "--version").split()[-1] if orthanc else "absent",
+        "dcmtk": first_line("storescu", "--version").split()[2],
     }
-
-
-def _first_line(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.partition("\n")[0]

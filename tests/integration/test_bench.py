@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-COMPARE = Path(__file__).parents[2] / "bench" / "compare.py"
+BENCH = Path(__file__).parents[2] / "bench"
+COMPARE = BENCH / "compare.py"
+CODECS = BENCH / "codecs.py"
 IMAGES = 8
 
 
@@ -35,3 +37,27 @@ def test_the_benchmark_measures_every_workload_and_writes_the_results(tmp_path: 
     (page,), (saved,) = tmp_path.glob("*.md"), tmp_path.glob("*.json")
     assert page.read_text().count("| gateway |") == len(workloads)
     assert json.loads(saved.read_text())["workloads"] == workloads
+
+
+@pytest.mark.long
+def test_the_benchmark_of_the_codecs_measures_calls_pipeline_and_workers(tmp_path: Path):
+    options = ["--only", "htj2k", "--frames", "3", "--seconds", "0.1", "--results"]
+    done = subprocess.run(
+        [sys.executable, str(CODECS), *options, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    (page,), (saved,) = tmp_path.glob("*.md"), tmp_path.glob("*.json")
+    assert page.read_text().count("| htj2k | CT 16 | 3 |") == 1
+    found = json.loads(saved.read_text())
+    (codec,) = found["codecs"]
+    assert codec["speeds"].keys() == {"encode", "decode", "check", "ratio"}
+    assert [each["frames"] for each in found["costs"]] == [1, 3, 1, 3]
+    for each in found["costs"]:
+        assert all(run["piped"]["wall_s"] > 0 for run in each["rounds"])
+        assert all(run["piped"]["cpu_s"] > 0 for run in each["rounds"])
+    assert [each["what"] for each in found["workers"]] == ["40 files", "1 of 3 frames"]
+    assert all(pair["two_s"] > 0 for each in found["workers"] for pair in each["pairs"])

@@ -1,0 +1,206 @@
+"""Timing: bare calls and the pipeline around them, in turn; one codec process and two."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from codec_calls import Calls
+from codec_routes import Image, Route
+
+from gateway.codecs.processes import CodecPool
+
+_MEMORY_MB = 2048
+_TIMEOUT_S = 600.0
+_FEWEST_ROUNDS = 5
+_SETTLED = 0.01
+# Of a core. Where others use more of it, two processes cannot be twice as fast as one.
+_QUIET = 0.15
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a run took: by the clock, and of the processor."""
+
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The same work in four ways, one right after the other.
+
+    bare: nothing but calls of codecs. piped: through a codec process, from file to file.
+    """
+
+    bare: Timing
+    piped: Timing
+    bare_unverified: Timing
+    piped_unverified: Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The same work by one process, then by two. others: cores that others used meanwhile."""
+
+    one_s: float
+    two_s: float
+    others: float
+
+    @property
+    def ratio(self) -> float:
+        return self.one_s / self.two_s
+
+
+class Pipeline:
+    """A route as the gateway goes it: by codec processes, from a file to a synced file."""
+
+    def __init__(self, pool: CodecPool, route: Route, image: Image, folder: Path) -> None:
+        self._pool = pool
+        self._route = route
+        self._image = image
+        self._folder = folder
+
+    @property
+    def process_ids(self) -> list[int]:
+        return self._pool.process_ids()
+
+    def run(self, *, verify: bool, repeat: int, at_once: int = 1) -> Timing:
+        """Make so many files of the one, by `at_once` threads that ask for it."""
+        targets = [self._folder / f"target-{number}.dcm" for number in range(repeat)]
+        options = replace(self._route.options, verify=verify)
+
+        def make(target: Path) -> None:
+            self._pool.transcode(self._image.path, target, [self._route.target.uid], options)
+
+        def make_all() -> None:
+            with ThreadPoolExecutor(at_once) as threads:
+                list(threads.map(make, targets))
+
+        try:
+            return _timed(make_all, lambda: _cpu_s(self.process_ids))
+        finally:
+            for target in targets:
+                target.unlink(missing_ok=True)
+
+
+@contextmanager
+def pool_of(processes: int) -> Iterator[CodecPool]:
+    """Codec processes as the gateway has them."""
+    pool = CodecPool(processes=processes, memory_mb=_MEMORY_MB, timeout_s=_TIMEOUT_S)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def compare(calls: Calls, pipeline: Pipeline, repeat: int, budget_s: float) -> list[Round]:
+    """Rounds until the medians have settled, or the time is over. The first does not count."""
+    _round(calls, pipeline, 1)
+    end = time.monotonic() + budget_s
+    rounds: list[Round] = []
+    while not _is_settled([each.piped.wall_s / each.bare.wall_s for each in rounds]):
+        rounds.append(_round(calls, pipeline, repeat))
+        if time.monotonic() > end:
+            break
+    return rounds
+
+
+def compare_workers(one: Pipeline, two: Pipeline, repeat: int, budget_s: float) -> list[Pair]:
+    """Pairs until the median of the quiet ones has settled, or the time is over.
+
+    repeat: files; of a single one, the frames are spread over the processes.
+    """
+    for pipeline in (one, two):
+        pipeline.run(verify=True, repeat=2, at_once=2)
+    end = time.monotonic() + budget_s
+    pairs: list[Pair] = []
+    while not _is_settled([pair.ratio for pair in quiet(pairs)]) and time.monotonic() < end:
+        pairs.append(_pair(one, two, repeat))
+    return pairs
+
+
+def quiet(pairs: Sequence[Pair]) -> list[Pair]:
+    """Those during which the machine had its cores for us."""
+    return [pair for pair in pairs if pair.others <= _QUIET]
+
+
+def speeds(calls: Calls, image: Image, budget_s: float) -> dict[str, float]:
+    """Pixels in MB/s of each call alone, and the ratio of sizes: medians of calls in turn."""
+    seconds: dict[str, list[float]] = {"encode": [], "decode": [], "check": []}
+    assert calls.encode is not None
+    end, index, coded_bytes = time.monotonic() + budget_s, 0, 0
+    while index < calls.pieces or time.monotonic() < end:
+        coded, encode_s = _seconds(calls.encode, index % calls.pieces)
+        seconds["encode"].append(encode_s)
+        for name, call in (("decode", calls.decode_result), ("check", calls.check)):
+            if call is not None:
+                seconds[name].append(_seconds(call, coded)[1])
+        coded_bytes += len(coded) if index < calls.pieces else 0
+        index += 1
+    piece_bytes = image.pixel_bytes / calls.pieces
+    found = {
+        name: piece_bytes / statistics.median(each) / 1e6 for name, each in seconds.items() if each
+    }
+    return found | {"ratio": image.pixel_bytes / coded_bytes}
+
+
+def _seconds(call: Callable[[Any], Any], given: object) -> tuple[Any, float]:
+    """What a call answers, and how long it took."""
+    started = time.perf_counter()
+    made = call(given)
+    return made, time.perf_counter() - started
+
+
+def _round(calls: Calls, pipeline: Pipeline, repeat: int) -> Round:
+    def bare(verify: bool) -> Timing:
+        return _timed(lambda: [calls.run(verify=verify) for _ in range(repeat)], time.process_time)
+
+    return Round(
+        bare=bare(True),
+        piped=pipeline.run(verify=True, repeat=repeat),
+        piped_unverified=pipeline.run(verify=False, repeat=repeat),
+        bare_unverified=bare(False),
+    )
+
+
+def _pair(one: Pipeline, two: Pipeline, repeat: int) -> Pair:
+    started, others = time.perf_counter(), _others_s(one, two)
+    one_s = one.run(verify=True, repeat=repeat).wall_s
+    two_s = two.run(verify=True, repeat=repeat, at_once=2).wall_s
+    others = _others_s(one, two) - others
+    return Pair(one_s, two_s, max(0.0, others / (time.perf_counter() - started)))
+
+
+def _is_settled(ratios: Sequence[float]) -> bool:
+    """Whether the last two have not moved the median by much."""
+    if len(ratios) < _FEWEST_ROUNDS:
+        return False
+    return abs(statistics.median(ratios) / statistics.median(ratios[:-2]) - 1) < _SETTLED
+
+
+def _timed(action: Callable[[], object], cpu_clock: Callable[[], float]) -> Timing:
+    wall, cpu = time.perf_counter(), cpu_clock()
+    action()
+    return Timing(time.perf_counter() - wall, cpu_clock() - cpu)
+
+
+def _cpu_s(process_ids: Sequence[int]) -> float:
+    """Seconds of processor that these processes have used so far."""
+    clocks = [path for pid in process_ids for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    return sum(int(path.read_text().split()[0]) for path in clocks) / 1e9
+
+
+def _others_s(*pipelines: Pipeline) -> float:
+    """Seconds of processor that the machine has used so far, without us."""
+    user, nice, system, _idle, _waiting, *more = map(
+        int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+    )
+    ours = [os.getpid(), *(pid for each in pipelines for pid in each.process_ids)]
+    return (user + nice + system + sum(more[:3])) / _TICKS_PER_S - _cpu_s(ours)
