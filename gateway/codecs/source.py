@@ -3,6 +3,7 @@
 Standard: PS3.10 7; PS3.5 7.1, A.1-A.5.
 """
 
+import io
 import re
 import struct
 import warnings
@@ -71,6 +72,22 @@ class Source:
         return elements
 
 
+class _Reader(io.BufferedReader):
+    """A file of which no more is read than there is.
+
+    Python makes room for what is asked: an element that claims 4 GB would pass the memory limit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(path))
+        self.size_bytes = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > io.DEFAULT_BUFFER_SIZE:
+            size = max(0, min(size, self.size_bytes - self.tell()))
+        return super().read(size)
+
+
 @contextmanager
 def strict_reading() -> Iterator[None]:
     """Make pydicom raise where it would go on with what is left of a data set that is cut off.
@@ -89,7 +106,8 @@ def syntax_of(path: Path) -> tuple[FileMeta, TransferSyntax]:
         meta = read_meta(path)
         syntax = syntaxes.lookup(meta.transfer_syntax_uid)
     except InstanceUnreadable as exc:
-        raise CodecFailed(str(exc)) from exc
+        # Without its cause: a length that no memory can hold is a fault of the file.
+        raise CodecFailed(str(exc)) from None
     except UnknownTransferSyntax as exc:
         raise TranscodeUnsupported(str(exc)) from exc
     if not (meta.sop_class_uid and meta.sop_instance_uid):
@@ -105,7 +123,7 @@ def opened(path: Path) -> Iterator[Source]:
     knows).
     """
     meta, syntax = syntax_of(path)
-    with path.open("rb") as file:
+    with _Reader(path) as file:
         yield _read(file, meta.data_set_offset, meta, syntax)
 
 

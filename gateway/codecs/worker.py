@@ -38,9 +38,7 @@ def main() -> None:
     # a running task is then finished or killed by it.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    # Libraries put values of the data set into their messages.
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
+    _be_silent()
     requests: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, requests), daemon=True).start()
     limit_memory(memory_bytes)
@@ -49,6 +47,14 @@ def main() -> None:
         connection.send_bytes(b"started")
         answer = handle(request, memory_bytes)
         connection.send_bytes(json.dumps(answer).encode())
+
+
+def _be_silent() -> None:
+    """Libraries put values of the data set into their messages, and some write to stderr."""
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
 
 
 def _receive(connection: Connection, requests: "SimpleQueue[bytes]") -> None:

@@ -21,7 +21,7 @@ from pydicom.tag import BaseTag
 from pydicom.valuerep import PersonName
 
 from gateway.dicom.charsets import decode, encoding_of
-from gateway.dicom.vrs import dictionary_vr
+from gateway.dicom.vrs import KNOWN, dictionary_vr
 
 _CHARSET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
@@ -113,7 +113,7 @@ def _name(tag: int) -> str:
 def _encoded(dataset: Dataset, element: RawDataElement, context: _Context) -> Any:
     """Text, a list of tables, or None for what scripts do not see."""
     vr = element.VR
-    if vr is None or vr == "UN":
+    if vr == "UN" or vr not in KNOWN:
         vr = _known_vr(dataset, element.tag, context)
     if vr == "SQ":
         return _items(dataset, element.tag, context)

@@ -14,8 +14,18 @@ def decode(data: bytes, image: Image) -> Frame:
     expected = image.samples * image.bits_allocated // 8
     if segments != expected:
         raise CodecFailed(f"{segments} RLE segments where the data set needs {expected}")
+    return _by_pixel(_decoded(data, image), image)
+
+
+def _decoded(data: bytes, image: Image) -> bytes | bytearray:
     pixels = image.rows * image.columns
-    return _by_pixel(rle.rle.decode_frame(data, pixels, image.bits_allocated, "<"), image)
+    try:
+        planes: bytearray = rle.rle.decode_frame(data, pixels, image.bits_allocated, "<")
+    except BaseException as exc:
+        if type(exc).__name__ != "PanicException":  # Rust's, which is no Exception
+            raise
+        raise CodecFailed("its runs are longer than the image") from None
+    return planes
 
 
 def check(data: bytes, image: Image) -> Frame:
