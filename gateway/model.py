@@ -47,6 +47,39 @@ class Identifiers:
     sop_class_uid: str
 
 
+class Level(StrEnum):
+    """The four kinds of resources of PS3.3 7.2; the values are Orthanc's words for them."""
+
+    PATIENT = "Patient"
+    STUDY = "Study"
+    SERIES = "Series"
+    INSTANCE = "Instance"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is kept in the index of one instance. main_tags: of all its levels, by keyword."""
+
+    identifiers: Identifiers
+    main_tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A patient, study, series or instance in the index.
+
+    parent_id: "" for a patient. main_tags: those of its own level, by keyword. Times are UTC.
+    """
+
+    resource_id: str
+    level: Level
+    parent_id: str
+    main_tags: Mapping[str, str]
+    last_update: datetime
+    is_stable: bool
+    is_protected: bool
+
+
 class VersionState(StrEnum):
     """Why a file is on disk."""
 

@@ -3,10 +3,23 @@
 from hashlib import sha1
 from uuid import NAMESPACE_OID, uuid5
 
+from gateway.model import Identifiers, Level
+
 
 def _grouped_sha1(*parts: str) -> str:
     digest = sha1("|".join(parts).encode("utf-8"), usedforsecurity=False).hexdigest()
     return "-".join(digest[start : start + 8] for start in range(0, 40, 8))
+
+
+def resource_ids(identifiers: Identifiers) -> dict[Level, str]:
+    """The ids of an instance and of all above it."""
+    uids = (
+        identifiers.patient_id,
+        identifiers.study_instance_uid,
+        identifiers.series_instance_uid,
+        identifiers.sop_instance_uid,
+    )
+    return {level: _grouped_sha1(*uids[:depth]) for depth, level in enumerate(Level, start=1)}
 
 
 def instance_id(

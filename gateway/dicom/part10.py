@@ -4,6 +4,7 @@ Standard: PS3.10 section 7.
 """
 
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -21,8 +22,11 @@ from pydicom.uid import UID
 
 from gateway.dicom import syntaxes
 from gateway.dicom.identifiers import instance_id
+from gateway.dicom.main_tags import ALL_MAIN_TAGS
+from gateway.dicom.syntaxes import TransferSyntax
+from gateway.dicom.tags import tags
 from gateway.errors import InstanceUnreadable
-from gateway.model import Identifiers
+from gateway.model import Identifiers, Summary
 
 # A UID of our own under PS3.5 B.2's UUID-derived root, so that receivers can tell who wrote a file.
 IMPLEMENTATION_CLASS_UID = "2.25.210383637210846286034265104424301402741"
@@ -33,6 +37,13 @@ _IDENTIFYING_TAGS: list[BaseTag | int] = [
     Tag(keyword) for keyword in (*_IDENTIFYING, "SOPClassUID")
 ]
 _LAST_IDENTIFYING = max(_IDENTIFYING_TAGS)
+_SPECIFIC_CHARACTER_SET = Tag("SpecificCharacterSet")
+_INDEXED_TAGS: list[BaseTag | int] = [
+    *_IDENTIFYING_TAGS,
+    *ALL_MAIN_TAGS,
+    _SPECIFIC_CHARACTER_SET,
+]
+_LAST_INDEXED = max(_INDEXED_TAGS)
 _PIXEL_DATA = {Tag("PixelData"), Tag("FloatPixelData"), Tag("DoubleFloatPixelData")}
 _SOP_INSTANCE_UID_ELEMENT = b"\x02\x00\x03\x00UI"
 _MAXIMUM_HEADER_BYTES = 1 << 26
@@ -125,27 +136,49 @@ def read_header(path: Path) -> Dataset:
                 is_little_endian=True,
                 stop_when=_is_pixel_data,
             )
+    except InstanceUnreadable:
+        raise
     except Exception as exc:
         raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
 
 
-def read_identifiers(
-    file: BinaryIO, *, sop_class_uid: str, transfer_syntax_uid: str
-) -> Identifiers:
-    """The identifiers of the instance whose data set begins at the file's position.
+def read_summary(file: BinaryIO, *, sop_class_uid: str, transfer_syntax_uid: str) -> Summary:
+    """What the index keeps of the instance whose data set begins at the file's position.
 
     sop_class_uid: taken when the data set does not say its own. PatientID may be absent or
-    empty (PS3.3 C.7.1, type 2); the three instance UIDs may not. Raises InstanceUnreadable.
+    empty (PS3.3 C.7.1, type 2); the three instance UIDs may not. Raises InstanceUnreadable. What
+    follows the identifiers need not be readable: main tags are missing then.
     """
     syntax = syntaxes.by_uid(transfer_syntax_uid)
+    data_set = _inflated(file) if syntax.is_deflated else file
+    head = _read_indexed(data_set, syntax, _LAST_IDENTIFYING)
+    identifiers = _identifiers(head, sop_class_uid)
+    with suppress(InstanceUnreadable):
+        head.update(_read_indexed(data_set, syntax, _LAST_INDEXED))
+    found = {name: text for name, text in tags(head).items() if isinstance(text, str)}
+    return Summary(identifiers, found)
+
+
+def _read_indexed(file: BinaryIO, syntax: TransferSyntax, last: BaseTag | int) -> Dataset:
+    """The tags that the index wants, from the file's position to `last`."""
+
+    def is_behind(tag: BaseTag, vr: str | None, length: int) -> bool:
+        return bool(tag > last)
+
     try:
-        dataset = read_dataset(
-            _inflated(file) if syntax.is_deflated else file,
+        return read_dataset(
+            file,
             is_implicit_VR=syntax.is_implicit_vr,
             is_little_endian=syntax.is_little_endian,
-            stop_when=_is_after_identifiers,
-            specific_tags=_IDENTIFYING_TAGS,
+            stop_when=is_behind,
+            specific_tags=_INDEXED_TAGS,
         )
+    except Exception as exc:
+        raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
+
+
+def _identifiers(dataset: Dataset, sop_class_uid: str) -> Identifiers:
+    try:
         values = [_text(dataset.get(keyword)) for keyword in _IDENTIFYING]
         sop_class_uid = _text(dataset.get("SOPClassUID")) or sop_class_uid
     except Exception as exc:
@@ -167,18 +200,21 @@ def _text(value: object) -> str:
     return whole.partition("\0")[0]
 
 
-def _is_after_identifiers(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return bool(tag > _LAST_IDENTIFYING)
-
-
 def _is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
     return bool(tag in _PIXEL_DATA)
 
 
 def _inflated(file: BinaryIO) -> BytesIO:
-    """The beginning of a deflated data set (PS3.5 A.5): what a header takes, and not a bomb."""
+    """The beginning of a deflated data set (PS3.5 A.5): what a header takes, and not a bomb.
+
+    Raises InstanceUnreadable.
+    """
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    return BytesIO(inflater.decompress(file.read(_MAXIMUM_HEADER_BYTES), _MAXIMUM_HEADER_BYTES))
+    try:
+        data = inflater.decompress(file.read(_MAXIMUM_HEADER_BYTES), _MAXIMUM_HEADER_BYTES)
+    except zlib.error as exc:
+        raise InstanceUnreadable("the deflated data set is damaged") from exc
+    return BytesIO(data)
 
 
 def _in_short(exc: Exception) -> str:

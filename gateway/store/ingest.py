@@ -116,18 +116,19 @@ class StoreArrival:
             self._file.flush()
             size_bytes = self._file.tell()
             self._file.seek(self._data_set_offset)
-        identifiers = part10.read_identifiers(
+        summary = part10.read_summary(
             self._file,
             sop_class_uid=self._sop_class_uid,
             transfer_syntax_uid=self._syntax_uid,
         )
+        identifiers = summary.identifiers
         self._check_announced(identifiers)
         sync_file(self._file)
         self._file.close()
         new = NewVersion(self._staged.key, self._syntax_uid, size_bytes, self._digest.hexdigest())
         arrived = self._ingest._committer.commit(
             lambda connection: add_arrival(
-                connection, identifiers, new, self._origin, self._ingest._duplicates
+                connection, summary, new, self._origin, self._ingest._duplicates
             ),
             [self._staged],
         )

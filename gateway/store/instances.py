@@ -21,8 +21,16 @@ from sqlalchemy import (
 )
 
 from gateway.errors import DuplicateRefused, NotFound
-from gateway.model import EventKind, Identifiers, Origin, OriginKind, Version, VersionState
-from gateway.store import schema
+from gateway.model import (
+    EventKind,
+    Identifiers,
+    Origin,
+    OriginKind,
+    Summary,
+    Version,
+    VersionState,
+)
+from gateway.store import resources, schema
 
 DuplicatePolicy = Literal["overwrite", "keep", "reject"]
 _version, _instance, _event = schema.version, schema.instance, schema.event
@@ -40,6 +48,7 @@ _ADD_INSTANCE = insert(_instance)
 _ADD_VERSION = insert(_version).returning(_version.c.version_id)
 _ADD_EVENT = insert(_event)
 _FIND_ROOT = select(_version.c.root_version_id).where(_version.c.version_id == bindparam("of"))
+_FIND_INSTANCE = select(_version.c.instance_id).where(_version.c.version_id == bindparam("of"))
 _DELETE_ALL_OF = (
     update(_version)
     .where(
@@ -81,12 +90,13 @@ class Arrived:
 
 def add_arrival(
     connection: Connection,
-    identifiers: Identifiers,
+    summary: Summary,
     new: NewVersion,
     origin: Origin,
     duplicates: DuplicatePolicy,
 ) -> Arrived:
     """Enter a received file with its event, or find that it is known. Raises DuplicateRefused."""
+    identifiers = summary.identifiers
     known = connection.execute(_FIND_LIVE, {"instance_id": identifiers.instance_id}).all()
     for row in known:
         if row.content_sha256 == new.content_sha256:
@@ -106,6 +116,8 @@ def add_arrival(
         state, outcome = VersionState.KEPT, Outcome.KEPT_BESIDE
     _ensure_instance(connection, identifiers)
     version_id = _insert_version(connection, identifiers.instance_id, new, origin, state)
+    if state is VersionState.CURRENT:
+        resources.enter(connection, summary)
     connection.execute(
         _ADD_EVENT,
         {"kind": EventKind.STORED_INSTANCE, "version_id": version_id, "created_at": time.time()},
@@ -163,7 +175,11 @@ def mark_deleted(connection: Connection, version_id: int) -> int:
     Their files go when no event and no task needs them any more.
     """
     root = connection.scalar(_FIND_ROOT, {"of": version_id}) or version_id
-    return connection.execute(_DELETE_ALL_OF, {"root": root}).rowcount
+    deleted = connection.execute(_DELETE_ALL_OF, {"root": root}).rowcount
+    instance_id = connection.execute(_FIND_INSTANCE, {"of": version_id}).scalar_one_or_none()
+    if deleted and instance_id and find_current(connection, instance_id) is None:
+        resources.leave(connection, instance_id)
+    return deleted
 
 
 def find_current(connection: Connection, instance_id: str) -> Version | None:

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, select
 from gateway.dicom import part10
 from gateway.errors import GatewayError
 from gateway.logs import logger
-from gateway.model import Identifiers, Origin, OriginKind, VersionState
+from gateway.model import Origin, OriginKind, Summary, VersionState
 from gateway.store import schema
 from gateway.store.committer import Committer
 from gateway.store.files import RECEIVED, FileStorage, device_errors, made_from
@@ -109,12 +109,12 @@ class Recovery:
         meta = part10.read_meta(path)
         with path.open("rb") as file:
             file.seek(meta.data_set_offset)
-            identifiers = part10.read_identifiers(
+            summary = part10.read_summary(
                 file,
                 sop_class_uid=meta.sop_class_uid,
                 transfer_syntax_uid=meta.transfer_syntax_uid,
             )
-            source_id = made_from(key) or identifiers.instance_id
+            source_id = made_from(key) or summary.identifiers.instance_id
             if not key.startswith(RECEIVED) and self._has_file(source_id):
                 self._storage.remove(key)
                 return "removed"
@@ -122,11 +122,11 @@ class Recovery:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         new = NewVersion(key, meta.transfer_syntax_uid, path.stat().st_size, digest)
         origin = Origin(OriginKind.DICOM, meta.calling_aet, meta.called_aet)
-        return self._adopt(identifiers, new, origin)
+        return self._adopt(summary, new, origin)
 
-    def _adopt(self, identifiers: Identifiers, new: NewVersion, origin: Origin) -> str:
+    def _adopt(self, summary: Summary, new: NewVersion, origin: Origin) -> str:
         arrived = self._committer.commit(
-            lambda connection: add_arrival(connection, identifiers, new, origin, self._duplicates)
+            lambda connection: add_arrival(connection, summary, new, origin, self._duplicates)
         )
         if arrived.outcome is Outcome.IDENTICAL:
             kept = keep_one_file(self._storage, self._committer, arrived, new)

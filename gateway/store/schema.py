@@ -61,6 +61,108 @@ version = Table(
     sqlite_autoincrement=True,
 )
 
+# --- patients, studies, series and instances: what the REST API shows ----------------------------
+
+resource = Table(
+    "resource",
+    metadata,
+    Column("resource_id", String(44), primary_key=True),
+    Column("level", String(8), nullable=False),
+    Column("parent_id", ForeignKey("resource.resource_id"), index=True),
+    Column("main_tags", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    # When something below it, or its metadata, changed last.
+    Column("last_update", Float, nullable=False),
+    Column("is_stable", Boolean, nullable=False),
+    Column("is_protected", Boolean, nullable=False),
+    Index(None, "level", "created_at"),
+)
+
+# The few tags that resources are looked up by, normalized as PS3.4 C.2.2.2 compares them.
+identifier = Table(
+    "identifier",
+    metadata,
+    Column("resource_id", ForeignKey("resource.resource_id"), primary_key=True),
+    Column("keyword", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+    Index(None, "keyword", "value"),
+)
+
+resource_metadata = Table(
+    "resource_metadata",
+    metadata,
+    Column("resource_id", ForeignKey("resource.resource_id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+# Files that somebody attached. "dicom" is not among them: it is the instance's current version.
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("resource_id", ForeignKey("resource.resource_id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("storage_key", Text, nullable=False, unique=True),
+    Column("size_bytes", Integer, nullable=False),
+    Column("md5", String(32), nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column("resource_id", ForeignKey("resource.resource_id"), primary_key=True),
+    Column("name", Text, primary_key=True, index=True),
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("level", String(8), nullable=False),
+    Column("resource_id", String(44), nullable=False, index=True),
+    Column("created_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+export = Table(
+    "export",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("level", String(8), nullable=False),
+    Column("resource_id", String(44), nullable=False),
+    Column("remote", Text, nullable=False),
+    Column("patient_id", Text, nullable=False),
+    Column("study_instance_uid", Text, nullable=False),
+    Column("series_instance_uid", Text, nullable=False),
+    Column("sop_instance_uid", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What was asked for over REST and takes time; kept until the history is full.
+job = Table(
+    "job",
+    metadata,
+    Column("job_id", String(36), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("priority", Integer, nullable=False),
+    # What it is to do, and what it has found so far: JSON of its own kind.
+    Column("request", JSON, nullable=False),
+    Column("content", JSON, nullable=False),
+    Column("progress", Integer, nullable=False),
+    Column("error_code", Integer, nullable=False),
+    Column("error_details", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("completed_at", Float),
+    Column("run_seconds", Float, nullable=False),
+)
+
+# --- what happened, who has to handle it, and what is to be done ---------------------------------
+
 event = Table(
     "event",
     metadata,

@@ -3,15 +3,16 @@
 import struct
 import tracemalloc
 import zlib
+from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
+import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.data import get_testdata_files
 from pydicom.uid import CTImageStorage
 
 from gateway.dicom import part10
@@ -19,6 +20,7 @@ from gateway.dicom.syntaxes import ALL, EXPLICIT_LE, IMPLICIT_LE
 from gateway.errors import InstanceUnreadable
 from gateway.model import Identifiers
 
+BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 UID_OF_A_LIFETIME = "1.2.826.0.1.3680043.10." + "9" * 41  # 64 characters
@@ -31,9 +33,9 @@ def written(tmp_path: Path, header: bytes, data: bytes = b"") -> Path:
 
 
 def identifiers(data: bytes, syntax_uid: str = EXPLICIT_LE.uid) -> Identifiers:
-    return part10.read_identifiers(
+    return part10.read_summary(
         BytesIO(data), sop_class_uid=CTImageStorage, transfer_syntax_uid=syntax_uid
-    )
+    ).identifiers
 
 
 def element(tag: int, vr: str, value: bytes) -> bytes:
@@ -204,9 +206,9 @@ def test_a_large_element_on_the_way_is_passed_over():
     at = data.index(struct.pack("<HH", 0x0010, 0x0020))
     file = BytesIO(data[:at] + large + data[at:])
     tracemalloc.start()
-    found = part10.read_identifiers(
+    found = part10.read_summary(
         file, sop_class_uid=CTImageStorage, transfer_syntax_uid=EXPLICIT_LE.uid
-    )
+    ).identifiers
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found.sop_instance_uid == "1.4.0"
@@ -245,6 +247,46 @@ def test_a_damaged_data_set_is_read_or_unreadable(at, damage):
         identifiers(bytes(data))
 
 
+# --- what the index keeps ------------------------------------------------------------------------
+
+
+def main_tags(data: bytes) -> Mapping[str, str]:
+    return part10.read_summary(
+        BytesIO(data), sop_class_uid=CTImageStorage, transfer_syntax_uid=EXPLICIT_LE.uid
+    ).main_tags
+
+
+def test_main_tags_of_all_levels_are_read_in_their_character_set():
+    data = b"".join(
+        [
+            element(0x00080005, "CS", b"ISO_IR 192"),
+            element(0x00080018, "UI", b"1.4"),
+            element(0x00080060, "CS", b"CT"),
+            element(0x00081030, "LO", "Schädel".encode()),
+            element(0x00100010, "PN", "Müller^Jörg".encode()),
+            element(0x00100020, "LO", b"P"),
+            element(0x0020000D, "UI", b"1.2"),
+            element(0x0020000E, "UI", b"1.3"),
+            element(0x00200013, "IS", b"7"),
+            element(0x00280008, "IS", b"3"),
+            element(0x00281050, "DS", b"40"),
+        ]
+    )
+    found = main_tags(data)
+    assert found["PatientName"] == "Müller^Jörg"
+    assert found["StudyDescription"] == "Schädel"
+    assert (found["Modality"], found["InstanceNumber"], found["NumberOfFrames"]) == ("CT", "7", "3")
+    assert "WindowCenter" not in found
+
+
+def test_damage_behind_the_identifiers_costs_only_what_is_behind_it():
+    cut_off = struct.pack("<HH2sH", 0x0020, 0x0020, b"IS", 255) + b"cut"
+    data = data_set(b"1.4") + element(0x00200013, "IS", b"7") + cut_off
+    assert main_tags(data)["InstanceNumber"] == "7"
+    no_items = struct.pack("<HH2sHI", 0x0020, 0x0020, b"SQ", 0, 0xFFFFFFFF) + b"garbage!"
+    assert main_tags(data_set(b"1.4") + no_items)["PatientID"] == "P"
+
+
 # --- whole headers -------------------------------------------------------------------------------
 
 
@@ -271,14 +313,16 @@ def test_a_damaged_data_set_has_no_header(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "path", get_testdata_files("CT_small.dcm") + get_testdata_files("MR_*.dcm")
+    "path",
+    [BUNDLED / "CT_small.dcm", *sorted(BUNDLED.glob("MR_*.dcm"))],
+    ids=lambda path: path.name,
 )
 @pytest.mark.filterwarnings("ignore")
 def test_the_meta_of_real_files_tells_where_their_data_set_begins(path):
-    meta = part10.read_meta(Path(path))
-    with Path(path).open("rb") as file:
+    meta = part10.read_meta(path)
+    with path.open("rb") as file:
         file.seek(meta.data_set_offset)
-        found = part10.read_identifiers(
+        found = part10.read_summary(
             file, sop_class_uid=meta.sop_class_uid, transfer_syntax_uid=meta.transfer_syntax_uid
-        )
+        ).identifiers
     assert found.sop_instance_uid == dcmread(path).SOPInstanceUID

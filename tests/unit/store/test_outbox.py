@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from gateway.errors import StoreError, UnknownDestination
-from gateway.model import Action, EventKind, Identifiers, Origin, OriginKind, ParkedEvent
+from gateway.model import Action, EventKind, Identifiers, Origin, OriginKind, ParkedEvent, Summary
 from gateway.store import schema
 from gateway.store.instances import NewVersion, add_arrival
 from gateway.store.opened import Store, open_store
@@ -25,7 +25,7 @@ def add_event(store: Store, number: int) -> int:
     identifiers = Identifiers(f"instance-{number}", "p", "1.1", "1.2", f"1.3.{number}", "1.4")
     new = NewVersion(f"r{number:032x}", "1.2.840.10008.1.2.1", 1, f"{number:064x}")
     origin = Origin(OriginKind.DICOM, "A", "B", "10.0.0.1")
-    store.committer.commit(lambda c: add_arrival(c, identifiers, new, origin, "overwrite"))
+    store.committer.commit(lambda c: add_arrival(c, Summary(identifiers), new, origin, "overwrite"))
     with store.engine.connect() as connection:
         return connection.scalar(select(func.max(schema.event.c.event_id)))
 

@@ -1,0 +1,165 @@
+"""Patients, studies, series and instances in the index: they come and go with their instances.
+
+Everything here is part of the transaction that enters or deletes a version.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+
+from gateway.dicom.identifiers import resource_ids
+from gateway.dicom.main_tags import IDENTIFIER_TAGS, normalized, of_level
+from gateway.model import Level, Summary
+from gateway.store import schema
+
+_resource, _identifier, _change = schema.resource, schema.identifier, schema.change
+# What belongs to a resource and goes with it.
+_BELONGINGS = (_identifier, schema.resource_metadata, schema.label)
+
+
+class ChangeKind(StrEnum):
+    """What the log of changes tells; the values are Orthanc's."""
+
+    NEW_INSTANCE = "NewInstance"
+    NEW_SERIES = "NewSeries"
+    NEW_STUDY = "NewStudy"
+    NEW_PATIENT = "NewPatient"
+    STABLE_SERIES = "StableSeries"
+    STABLE_STUDY = "StableStudy"
+    STABLE_PATIENT = "StablePatient"
+    UPDATED_METADATA = "UpdatedMetadata"
+    UPDATED_ATTACHMENT = "UpdatedAttachment"
+
+
+_IS_NEW = {
+    Level.INSTANCE: ChangeKind.NEW_INSTANCE,
+    Level.SERIES: ChangeKind.NEW_SERIES,
+    Level.STUDY: ChangeKind.NEW_STUDY,
+    Level.PATIENT: ChangeKind.NEW_PATIENT,
+}
+
+# Statements of the receiving path are made once: making one costs more than running it.
+_FIND = select(_resource.c.resource_id).where(
+    _resource.c.resource_id.in_(bindparam("ids", expanding=True))
+)
+_ADD = insert(_resource)
+_ADD_IDENTIFIERS = insert(_identifier)
+_ADD_CHANGES = insert(_change)
+_TOUCH = (
+    update(_resource)
+    .where(_resource.c.resource_id.in_(bindparam("ids", expanding=True)))
+    .values(last_update=bindparam("now"), is_stable=False)
+)
+_DESCRIBE = (
+    update(_resource)
+    .where(_resource.c.resource_id == bindparam("id"))
+    .values(main_tags=bindparam("tags"))
+)
+
+
+def enter(connection: Connection, summary: Summary) -> None:
+    """An instance was stored: enter what is new of the four resources, and note the changes.
+
+    The instance itself is described anew; a parent keeps what its first instance said of it, as
+    long as it has one.
+    """
+    now = time.time()
+    ids = resource_ids(summary.identifiers)
+    known = set(connection.scalars(_FIND, {"ids": list(ids.values())}))
+    new = {level: each for level, each in ids.items() if each not in known}
+    if new:
+        _add(connection, ids, new, summary.main_tags, now)
+    if ids[Level.INSTANCE] in known:
+        tags = of_level(Level.INSTANCE, summary.main_tags)
+        connection.execute(_DESCRIBE, {"id": ids[Level.INSTANCE], "tags": tags})
+    if known:
+        connection.execute(_TOUCH, {"ids": list(known), "now": now})
+
+
+def leave(connection: Connection, instance_id: str) -> None:
+    """An instance is not there any more: remove it, and what is empty without it."""
+    resource_id: str | None = instance_id
+    while resource_id is not None and not _has_children(connection, resource_id):
+        parent_id = connection.scalar(
+            select(_resource.c.parent_id).where(_resource.c.resource_id == resource_id)
+        )
+        for table in _BELONGINGS:
+            connection.execute(delete(table).where(table.c.resource_id == resource_id))
+        connection.execute(delete(_change).where(_change.c.resource_id == resource_id))
+        connection.execute(delete(_resource).where(_resource.c.resource_id == resource_id))
+        resource_id = parent_id
+    if resource_id is not None:
+        touch(connection, ancestors(connection, resource_id))
+
+
+def touch(connection: Connection, resource_ids: Collection[str]) -> None:
+    """Something below them changed: they are not stable any more."""
+    connection.execute(_TOUCH, {"ids": list(resource_ids), "now": time.time()})
+
+
+def log_change(connection: Connection, kind: ChangeKind, level: Level, resource_id: str) -> None:
+    """Add one entry to the log of changes."""
+    connection.execute(
+        _ADD_CHANGES,
+        {"kind": kind, "level": level, "resource_id": resource_id, "created_at": time.time()},
+    )
+
+
+def ancestors(connection: Connection, resource_id: str) -> list[str]:
+    """A resource and all above it, lowest first."""
+    found = []
+    current: str | None = resource_id
+    while current is not None:
+        found.append(current)
+        current = connection.scalar(
+            select(_resource.c.parent_id).where(_resource.c.resource_id == current)
+        )
+    return found
+
+
+def _add(
+    connection: Connection,
+    ids: Mapping[Level, str],
+    new: Mapping[Level, str],
+    tags: Mapping[str, str],
+    now: float,
+) -> None:
+    parents = dict(zip(ids.values(), [None, *ids.values()], strict=False))
+    rows = [
+        {
+            "resource_id": resource_id,
+            "level": level,
+            "parent_id": parents[resource_id],
+            "main_tags": of_level(level, tags),
+            "created_at": now,
+            "last_update": now,
+            "is_stable": False,
+            "is_protected": False,
+        }
+        for level, resource_id in new.items()
+    ]
+    connection.execute(_ADD, rows)
+    if identifiers := _identifiers(new, tags):
+        connection.execute(_ADD_IDENTIFIERS, identifiers)
+    # As Orthanc does: the instance first, the patient last.
+    changes = [
+        {"kind": _IS_NEW[level], "level": level, "resource_id": resource_id, "created_at": now}
+        for level, resource_id in reversed(list(new.items()))
+    ]
+    connection.execute(_ADD_CHANGES, changes)
+
+
+def _identifiers(new: Mapping[Level, str], tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"resource_id": resource_id, "keyword": keyword, "value": normalized(tags[keyword])}
+        for level, resource_id in new.items()
+        for keyword in IDENTIFIER_TAGS[level]
+        if keyword in tags
+    ]
+
+
+def _has_children(connection: Connection, resource_id: str) -> bool:
+    return bool(connection.scalar(select(exists().where(_resource.c.parent_id == resource_id))))
