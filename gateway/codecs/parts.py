@@ -19,7 +19,6 @@ from gateway.codecs.recode import prepare
 from gateway.codecs.source import Source, syntax_of
 from gateway.codecs.spool import Spooled, spool
 from gateway.codecs.transcode import Job, known, put_together, reading, report_of, work_of
-from gateway.codecs.verify import verify
 from gateway.errors import CodecFailed, TranscodeUnsupported
 from gateway.model import TranscodeReport
 
@@ -59,7 +58,7 @@ def make_part(job: Job, first: int, last: int, path: Path, limits: Limits) -> No
             json.dumps(
                 {
                     "lengths": spooled.lengths,
-                    "digests": [digest.hex() for digest in spooled.digests],
+                    "checksums": spooled.checksums,
                     "difference": asdict(pieces.difference),
                 }
             )
@@ -79,13 +78,10 @@ def join_parts(
         spooled = []
         for path in parts:
             notes = json.loads(_notes(path).read_text())
-            digests = [bytes.fromhex(digest) for digest in notes["digests"]]
             file = stack.enter_context(path.open("rb"))
-            spooled.append(Spooled(file, notes["lengths"], digests))
+            spooled.append(Spooled(file, notes["lengths"], notes["checksums"]))
             difference += Difference(**notes["difference"])
         made = put_together(pieces, spooled, difference, job, limits)
-    if job.options.verify:
-        verify(job.target, made.expected)
     return report_of(job, syntax_of(job.source)[1], made, started)
 
 

@@ -80,12 +80,21 @@ def assemble(
     nested.make_native(source.header, source.syntax, limits)
     uid = _revise_header(pieces, lengths)
     with created(path, source, plan.target, uid) as out:
-        _write_pixels(out, pieces, lengths, chain.from_iterable(part.pieces() for part in spooled))
+        _write_pixels(out, pieces, lengths, _pieces(spooled))
         end = pieces.coded.end if pieces.coded else pieces.pixels.end
         write_trailer(out, source, end, plan.target, is_derived=plan.loses)
-    digests = [digest for part in spooled for digest in part.digests]
-    expected = Expected(plan.target, tags(source.header), digests=digests, lengths=lengths)
+    expected = Expected(
+        plan.target,
+        tags(source.header),
+        _pieces(spooled),
+        value_bytes=sum(lengths),
+        frames=len(lengths) if plan.target.is_encapsulated else 0,
+    )
     return expected, uid
+
+
+def _pieces(spooled: Sequence[Spooled]) -> Iterator[bytes]:
+    return chain.from_iterable(part.pieces() for part in spooled)
 
 
 def _refuse_poor_quality(pieces: Pieces, difference: Difference) -> None:

@@ -5,46 +5,40 @@ What stands before Pixel Data, such as offsets and the ratio of a lossy compress
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import BinaryIO
 
-_DIGEST_BYTES = 16
+from zlib_ng.zlib_ng import crc32
+
+from gateway.errors import VerificationFailed
 
 
 @dataclass(frozen=True, slots=True)
 class Spooled:
-    """Pieces, one after the other, in a file. digests: of each piece."""
+    """Pieces, one after the other, in a file. checksums: CRC-32 of each, made before it got there.
+
+    Who reads them back has pieces that are as they were proven, or VerificationFailed.
+    """
 
     file: BinaryIO
     lengths: Sequence[int]
-    digests: Sequence[bytes]
+    checksums: Sequence[int]
 
     def pieces(self) -> Iterator[bytes]:
-        """Read them, in order."""
+        """Read them, in order. Raises VerificationFailed."""
         self.file.seek(0)
-        for length in self.lengths:
-            yield self.file.read(length)
+        for length, checksum in zip(self.lengths, self.checksums, strict=True):
+            piece = self.file.read(length)
+            if len(piece) != length or crc32(piece) != checksum:
+                raise VerificationFailed("a frame was changed between its proof and its file")
+            yield piece
 
 
 def spool(pieces: Iterable[bytes], file: BinaryIO) -> Spooled:
     """Write pieces to an empty file, one in memory at a time."""
     lengths: list[int] = []
-    digests: list[bytes] = []
+    checksums: list[int] = []
     for piece in pieces:
         file.write(piece)
         lengths.append(len(piece))
-        digests.append(digest(piece))
-    return Spooled(file, lengths, digests)
-
-
-def digest(piece: bytes) -> bytes:
-    """What tells this piece from every other one."""
-    return blake2b(piece, digest_size=_DIGEST_BYTES).digest()
-
-
-def digest_of(parts: Iterable[bytes]) -> bytes:
-    """Of bytes that come in parts of any size."""
-    summary = blake2b(digest_size=_DIGEST_BYTES)
-    for part in parts:
-        summary.update(part)
-    return summary.digest()
+        checksums.append(crc32(piece))
+    return Spooled(file, lengths, checksums)

@@ -21,10 +21,10 @@ from gateway.codecs.pieces import Pieces
 from gateway.codecs.planning import Abilities, Work, work_for
 from gateway.codecs.quality import Difference
 from gateway.codecs.recode import assemble, prepare
-from gateway.codecs.source import Source, opened, strict_reading, syntax_of
+from gateway.codecs.source import PixelElement, Source, opened, strict_reading, syntax_of
 from gateway.codecs.spool import Spooled, spool
 from gateway.codecs.table import CODECS, CODESTREAM_CONVERTERS
-from gateway.codecs.verify import PYDICOM, Expected, verify
+from gateway.codecs.verify import PYDICOM, verify
 from gateway.dicom import syntaxes
 from gateway.dicom.part10 import FileMeta
 from gateway.dicom.syntaxes import EXPLICIT_LE, TransferSyntax, UnknownTransferSyntax
@@ -50,9 +50,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was written, what has to be found in it, and what it was made of."""
+    """What was written, and what it was made of."""
 
-    expected: Expected
     sop_instance_uid: str
     pieces: Pieces | None = None
     difference: Difference = field(default_factory=Difference)
@@ -126,10 +125,7 @@ def _make_deflated(job: Job, limits: Limits) -> Made | None:
 def _make(job: Job, limits: Limits) -> Made | None:
     """Write and verify the target; None when it is to be a copy of the source."""
     with reading(job.source) as source:
-        made = _written(source, job, limits)
-    if made is not None and job.options.verify:
-        verify(job.target, made.expected)
-    return made
+        return _written(source, job, limits)
 
 
 @contextmanager
@@ -157,14 +153,21 @@ def _written(source: Source, job: Job, limits: Limits) -> Made | None:
     work = work_of(source, job)
     if work is Work.NONE:
         return None
-    uid = source.meta.sop_instance_uid
     if source.pixels is None:
-        return Made(repack.encode_header(source, job.target, job.syntax, limits), uid)
-    if work is Work.REPACK:
-        return Made(repack.repack(source, source.pixels, job.target, job.syntax, limits), uid)
-    if work is Work.RELABEL:
-        return Made(repack.relabel(source, source.pixels, job.target, job.syntax), uid)
-    pieces = prepare(source, source.pixels, job.syntax, work, job.options, limits)
+        expected = repack.encode_header(source, job.target, job.syntax, limits)
+    elif work is Work.REPACK:
+        expected = repack.repack(source, source.pixels, job.target, job.syntax, limits)
+    elif work is Work.RELABEL:
+        expected = repack.relabel(source, source.pixels, job.target, job.syntax)
+    else:
+        return _recoded(source, source.pixels, work, job, limits)
+    if job.options.verify:
+        verify(job.target, expected)
+    return Made(source.meta.sop_instance_uid)
+
+
+def _recoded(source: Source, pixels: PixelElement, work: Work, job: Job, limits: Limits) -> Made:
+    pieces = prepare(source, pixels, job.syntax, work, job.options, limits)
     limits.grant(pieces.plan.source_bytes + pieces.plan.native_bytes)
     with SpooledTemporaryFile(_SPOOLED_IN_MEMORY_BYTES, dir=str(job.scratch)) as file:
         spooled = spool(pieces.of(0, pieces.plan.source.frames), cast(BinaryIO, file))
@@ -178,9 +181,11 @@ def put_together(
     job: Job,
     limits: Limits,
 ) -> Made:
-    """Write the target around its pieces. Raises QualityTooLow, TranscodeError."""
+    """Write the target around its pieces, and verify it. Raises QualityTooLow, TranscodeError."""
     expected, uid = assemble(pieces, spooled, difference, job.target, limits)
-    return Made(expected, uid, pieces, difference)
+    if job.options.verify:
+        verify(job.target, expected)
+    return Made(uid, pieces, difference)
 
 
 def known(uid: str) -> TransferSyntax:
