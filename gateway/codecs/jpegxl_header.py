@@ -5,6 +5,7 @@ boxes of the file format.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.errors import CodecFailed
@@ -22,6 +23,8 @@ _ENUM: _Distribution = ((0, 0), (1, 0), (2, 4), (18, 6))
 # Width over height, for the values 1 to 7 of the ratio.
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _GREY = 1
+# What is read here takes less, as long as it describes what DICOM has.
+_LONGEST_HEADER_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,11 @@ class JpegXlHeader:
     bits: int
     samples: int
     is_xyb: bool
+
+
+def read_size(data: bytes) -> tuple[int, int]:
+    """Rows and columns that a codestream, in boxes or bare, makes a decoder reserve. CodecFailed."""
+    return _size(_Bits(_bare(data)))
 
 
 def read(data: bytes) -> JpegXlHeader:
@@ -50,8 +58,8 @@ class _Bits:
     """Reads fields, lowest bit first."""
 
     def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data[2:66], "little")
-        self._left = 8 * len(data[2:66])
+        self._value = int.from_bytes(data[2:_LONGEST_HEADER_BYTES], "little")
+        self._left = 8 * len(data[2:_LONGEST_HEADER_BYTES])
 
     def take(self, count: int) -> int:
         self._left -= count
@@ -70,9 +78,22 @@ class _Bits:
 
 
 def _bare(data: bytes) -> bytes:
-    """The codestream, or the first part of it, without boxes."""
+    """The first bytes of the codestream, without boxes."""
     if data.startswith(_CODESTREAM):
         return data
+    found = b""
+    for kind, body in _boxes(data):
+        # Decoders put parts together, so a header may end in another part than it began in.
+        found += body[4:] if kind == b"jxlp" else body if kind == b"jxlc" else b""
+        if len(found) > _LONGEST_HEADER_BYTES:
+            break
+    if not found.startswith(_CODESTREAM):
+        raise CodecFailed("the boxes hold no JPEG XL codestream")
+    return found
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and body of each box; the last may be cut off. Standard: ISO/IEC 14496-12 4.2."""
     at = 0
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
@@ -80,15 +101,11 @@ def _bare(data: bytes) -> bytes:
         if size == 1:  # a size of 64 bits follows
             (size,) = struct.unpack_from(">Q", data, body)
             body += 8
-        if kind in (b"jxlc", b"jxlp"):
-            found = data[body + (4 if kind == b"jxlp" else 0) :]
-            if not found.startswith(_CODESTREAM):
-                break
-            return found
-        if size < 8:
-            break
-        at += size
-    raise CodecFailed("the boxes hold no JPEG XL codestream")
+        end = at + size if size else len(data)
+        if end < body:
+            raise CodecFailed("a box is shorter than its header")
+        yield kind, data[body:end]
+        at = end
 
 
 def _size(bits: _Bits) -> tuple[int, int]:

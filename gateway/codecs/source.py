@@ -27,6 +27,7 @@ from gateway.errors import CodecFailed, InstanceUnreadable, TranscodeUnsupported
 PIXEL_DATA = 0x7FE00010
 # pydicom takes an item's delimiter for the end of the data set, and says nothing.
 _ENDS_EARLY = "the data set ends in a delimiter before the file does"
+_LONGEST_UID = 64  # PS3.5 9.1
 _TWO_CAPITALS = re.compile(rb"[A-Z]{2}")
 
 
@@ -104,15 +105,22 @@ def syntax_of(path: Path) -> tuple[FileMeta, TransferSyntax]:
     """What the file meta information says. Raises CodecFailed, TranscodeUnsupported."""
     try:
         meta = read_meta(path)
-        syntax = syntaxes.lookup(meta.transfer_syntax_uid)
     except InstanceUnreadable as exc:
         # Without its cause: a length that no memory can hold is a fault of the file.
         raise CodecFailed(str(exc)) from None
+    if not _could_be_uid(meta.transfer_syntax_uid):
+        raise CodecFailed("the file meta information names no transfer syntax")
+    if not (_could_be_uid(meta.sop_class_uid) and _could_be_uid(meta.sop_instance_uid)):
+        raise CodecFailed("the file meta information does not name the instance")
+    try:
+        return meta, syntaxes.lookup(meta.transfer_syntax_uid)
     except UnknownTransferSyntax as exc:
         raise TranscodeUnsupported(str(exc)) from exc
-    if not (meta.sop_class_uid and meta.sop_instance_uid):
-        raise CodecFailed("the file meta information does not name the instance")
-    return meta, syntax
+
+
+def _could_be_uid(text: str) -> bool:
+    """Generously; but no value that has swallowed half of the data set goes on into messages."""
+    return 0 < len(text) <= _LONGEST_UID and text.isascii() and text.isprintable()
 
 
 @contextmanager

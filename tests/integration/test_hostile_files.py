@@ -70,12 +70,34 @@ def test_meta_information_that_claims_four_gigabytes_is_no_dicom_file(fails, tmp
     assert "not a DICOM file" in fails(source, CodecFailed, J2K)
 
 
+def test_a_transfer_syntax_that_swallows_the_data_set_is_not_quoted(fails, tmp_path):
+    source = write_native(tmp_path / "swallows.dcm", GREY)
+    data = source.read_bytes()
+    length = data.index(b"\x02\0\x10\0UI") + 6
+    source.write_bytes(data[:length] + struct.pack("<H", 400) + data[length + 2 :])
+    assert "names no transfer syntax" in fails(source, CodecFailed, J2K)
+
+
 # --- RLE -----------------------------------------------------------------------------------------
 
 
-def test_rle_runs_that_are_longer_than_the_image_do_not_end_the_process(fails, tmp_path):
+def _with_long_runs(folder: Path) -> Path:
     run = b"\x82a" * 6  # of 127 bytes each; a plane has 768, less than seven runs and one more
     segments = struct.pack("<16I", 2, 64, 64 + 14, *bytes(13)) + (run + b"\x81a") * 2
     header = header_of(noise((1, 24, 32), "u2"))
-    source = write_file(tmp_path / "runs.dcm", RLE, header, encapsulated([segments]))
+    return write_file(folder / "runs.dcm", RLE, header, encapsulated([segments]))
+
+
+def test_rle_runs_that_are_longer_than_the_image_do_not_end_the_process(fails, tmp_path):
+    source = _with_long_runs(tmp_path)
     assert "longer than the image" in fails(source, CodecFailed)
+
+
+def test_what_codecs_write_to_stderr_is_not_in_the_log_of_the_gateway(tmp_path, capfd):
+    codecs = CodecPool(processes=1, memory_mb=1024, timeout_s=60)
+    with pytest.raises(CodecFailed):
+        codecs.transcode(
+            _with_long_runs(tmp_path), tmp_path / "never.dcm", [EXPLICIT], TranscodeOptions()
+        )
+    codecs.close()
+    assert capfd.readouterr().err == ""
