@@ -1,25 +1,28 @@
-"""From a request to a response, over the table of routes; errors are answered as JSON."""
+"""From a request to a response, over the table of routes; errors are answered as Orthanc does.
+
+HTTP and scripts use the same table: `Application` is a WSGI application, and `call()` is the way in
+without a socket.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 from werkzeug.routing import Map, Rule
 
 from gateway.logs import logger
+from gateway.model import Origin, OriginKind
+from gateway.rest.errors import ApiError, Fault, UnknownId
 from gateway.rest.routes import Route
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 log = logger("rest")
-
-
-def json_response(content: Any, status: int = 200) -> Response:
-    """A response that holds `content` as JSON."""
-    return Response(json.dumps(content, indent=2) + "\n", status, mimetype="application/json")
+_ORIGIN = "gateway.origin"
 
 
 class Application:
@@ -39,33 +42,91 @@ class Application:
         """The WSGI interface."""
         return self.respond(Request(environ))(environ, start_response)
 
+    def call(
+        self,
+        method: str,
+        uri: str,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        origin: Origin,
+    ) -> Response:
+        """The response to a request of a script, without a socket. uri: with its query."""
+        return self.respond(Request(_environment(method, uri, body, headers or {}, origin)))
+
     def respond(self, request: Request) -> Response:
         """The response to a request, whatever happens: this is a border for unexpected errors."""
         try:
             handler, arguments = self._urls.bind_to_environ(request.environ).match()
             response: Response = handler(request, **arguments)
-        except HTTPException as exc:
-            return _problem(request, exc)
+        except ApiError as error:
+            return _problem(request, error.fault, error.details)
+        except UnknownId:
+            return Response(status=404)
+        except NotFound:
+            return _problem(request, Fault.UNKNOWN_RESOURCE)
+        except MethodNotAllowed as error:
+            return Response(status=405, headers=error.get_headers(request.environ))
+        except HTTPException as error:  # werkzeug's own, such as a body that is too large
+            return error.get_response(request.environ)
         except Exception:
             log.exception("request failed", method=request.method, path=request.path)
-            return _problem(request, InternalServerError("see the log of the gateway"))
+            return _problem(request, Fault.INTERNAL, "see the log of the gateway")
         return response
 
 
-def _problem(request: Request, error: HTTPException) -> Response:
-    """An error as JSON. The names are those that clients of Orthanc know."""
-    status = error.code or 500
-    response = json_response(
-        {
-            "HttpStatus": status,
-            "HttpError": error.name,
-            "Message": error.description,
-            "Method": request.method,
-            "Uri": request.path,
-        },
-        status,
+def origin_of(request: Request) -> Origin:
+    """Who asks: a script, or a client over HTTP with the name that it signed in with."""
+    origin = request.environ.get(_ORIGIN)
+    if isinstance(origin, Origin):
+        return origin
+    return Origin(
+        OriginKind.REST,
+        remote_ip=request.remote_addr or "",
+        username=request.environ.get("REMOTE_USER", ""),
     )
-    for name, value in error.get_headers(request.environ):
-        if name.lower() != "content-type":  # the others matter: Allow, Retry-After
-            response.headers[name] = value
-    return response
+
+
+def _problem(request: Request, fault: Fault, details: str = "") -> Response:
+    """An error as JSON. The names are those that clients of Orthanc know."""
+    status = fault.http_status
+    content: dict[str, Any] = {
+        "HttpError": Response(status=status).status.partition(" ")[2].title(),
+        "HttpStatus": status,
+        "Message": fault.text,
+        "Method": request.method,
+        "OrthancError": fault.text,
+        "OrthancStatus": fault.number,
+        "Uri": request.path,
+    }
+    if details:
+        content["Details"] = details
+    text = json.dumps(content, indent="\t", sort_keys=True) + "\n"
+    return Response(text, status, content_type="application/json")
+
+
+def _environment(
+    method: str, uri: str, body: bytes, headers: Mapping[str, str], origin: Origin
+) -> "WSGIEnvironment":
+    """What a WSGI server would hand over (PEP 3333)."""
+    path, _, query = uri.partition("?")
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": path if path.startswith("/") else "/" + path,
+        "QUERY_STRING": query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": origin.remote_ip,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": BytesIO(body),
+        "wsgi.input_terminated": True,
+        _ORIGIN: origin,
+    }
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    return environ

@@ -6,7 +6,7 @@ from prometheus_client.exposition import choose_encoder
 from werkzeug import Request, Response
 
 from gateway.metrics import Metrics
-from gateway.rest.application import json_response
+from gateway.rest.answers import json_answer
 from gateway.rest.routes import Route
 
 # None when all is well, else the reason why not, in words.
@@ -28,7 +28,7 @@ def health_routes(
     def ready(request: Request) -> Response:
         found = {name: check() for name, check in checks.items()}
         reasons = {name: reason for name, reason in found.items() if reason is not None}
-        return json_response({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+        return json_answer({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
 
     def scrape(request: Request) -> Response:
         refresh()

@@ -1,0 +1,56 @@
+"""Answers and bodies in the forms that Orthanc's clients expect."""
+
+import json
+from typing import Any
+
+from werkzeug import Request, Response
+
+from gateway.rest.errors import ApiError, Fault
+
+
+def json_answer(content: Any, status: int = 200) -> Response:
+    """Content as JSON."""
+    text = json.dumps(content, indent=3, ensure_ascii=False, sort_keys=True) + "\n"
+    return Response(text.encode(), status, content_type="application/json; charset=utf-8")
+
+
+def text_answer(text: str) -> Response:
+    """Plain text, without a line end of ours."""
+    return Response(text.encode(), content_type="text/plain; charset=utf-8")
+
+
+def nothing() -> Response:
+    """What is answered to a DELETE or PUT that has nothing to say."""
+    return json_answer({})
+
+
+def json_body(request: Request) -> Any:
+    """The body as JSON. Raises ApiError."""
+    try:
+        return json.loads(request.get_data())
+    except ValueError:
+        raise ApiError(Fault.BAD_FILE_FORMAT, "the body is not JSON") from None
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises ApiError."""
+    body = json_body(request)
+    if not isinstance(body, dict):
+        raise ApiError(Fault.BAD_FILE_FORMAT, "the body is not a JSON object")
+    return body
+
+
+def flag(request: Request, name: str) -> bool:
+    """A parameter of the query that is true by being there: ?expand, ?expand=true, ?expand=1."""
+    value = request.args.get(name)
+    return value is not None and value.lower() not in ("0", "false")
+
+
+def number(request: Request, name: str, default: int) -> int:
+    """A whole number of the query, 0 or more. Raises ApiError."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal():
+        raise ApiError(Fault.BAD_TYPE, f"{name} is not a number: {text!r}")
+    return int(text)

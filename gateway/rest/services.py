@@ -1,0 +1,26 @@
+"""What the routes work with: made once by app.py, handed to every module that has routes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.config.models import Configuration
+from gateway.metrics import Metrics
+from gateway.ports import Codecs, Ingest
+from gateway.rest.jobs import Jobs
+from gateway.store.catalogue import Catalogue
+from gateway.store.opened import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """stop: ends the gateway in good order, as SIGTERM does; restart: and starts it again."""
+
+    settings: Configuration
+    metrics: Metrics
+    store: Store
+    catalogue: Catalogue
+    ingest: Ingest
+    codecs: Codecs
+    jobs: Jobs
+    stop: Callable[[], None]
+    restart: Callable[[], None]

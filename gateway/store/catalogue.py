@@ -1,0 +1,130 @@
+"""Reading the index: patients, studies, series, instances, and what belongs to them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Engine, Row, Select, bindparam, func, select
+from sqlalchemy.orm import aliased
+
+from gateway.dicom.main_tags import normalized
+from gateway.model import Level, Resource, Version, VersionState
+from gateway.store import schema
+from gateway.store.instances import as_version, find_current, select_versions
+from gateway.store.times import as_datetime
+
+_resource = schema.resource
+_LEVELS = tuple(Level)
+_GET = select(_resource).where(_resource.c.resource_id == bindparam("id"))
+
+
+class Catalogue:
+    """What the index knows. Each answer is of one moment; nothing is locked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, resource_id: str) -> Resource | None:
+        """The resource with this id."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_GET, {"id": resource_id}).first()
+        return _as_resource(row) if row else None
+
+    def ids(self, level: Level, *, since: int = 0, limit: int = 0) -> list[str]:
+        """All ids of a level in the order of their arrival. limit: at most so many, 0 for all."""
+        statement = (
+            select(_resource.c.resource_id)
+            .where(_resource.c.level == level)
+            .order_by(_resource.c.created_at, _resource.c.resource_id)
+            .offset(since)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.scalars(statement.limit(limit) if limit else statement))
+
+    def count(self, level: Level) -> int:
+        """How many there are of a level."""
+        statement = select(func.count()).where(_resource.c.level == level)
+        with self._engine.connect() as connection:
+            return int(connection.scalar(statement) or 0)
+
+    def related(self, resource: Resource, level: Level) -> list[str]:
+        """The ids of a level above or below: the one that it is in, or all that are in it."""
+        with self._engine.connect() as connection:
+            return list(connection.scalars(_select_related(resource, level)))
+
+    def related_resources(self, resource: Resource, level: Level) -> list[Resource]:
+        """The same, with what is known of them."""
+        within = _select_related(resource, level)
+        statement = (
+            select(_resource)
+            .where(_resource.c.resource_id.in_(within))
+            .order_by(_resource.c.created_at, _resource.c.resource_id)
+        )
+        with self._engine.connect() as connection:
+            return [_as_resource(row) for row in connection.execute(statement)]
+
+    def version(self, instance_id: str) -> Version | None:
+        """The file that the instance's id names."""
+        with self._engine.connect() as connection:
+            return find_current(connection, instance_id)
+
+    def versions(self, resource: Resource) -> list[Version]:
+        """The files of all instances of a resource, in the order of their arrival."""
+        statement = (
+            select_versions()
+            .where(
+                schema.version.c.instance_id.in_(_select_related(resource, Level.INSTANCE)),
+                schema.version.c.state == VersionState.CURRENT,
+            )
+            .order_by(schema.version.c.version_id)
+        )
+        with self._engine.connect() as connection:
+            return [as_version(row) for row in connection.execute(statement)]
+
+    def lookup(self, keyword: str, value: str) -> list[Resource]:
+        """Resources whose tag has this value; for main_tags.IDENTIFIER_TAGS."""
+        identifier = schema.identifier
+        statement = (
+            select(_resource)
+            .join(identifier, identifier.c.resource_id == _resource.c.resource_id)
+            .where(identifier.c.keyword == keyword, identifier.c.value == normalized(value))
+            .order_by(_resource.c.created_at, _resource.c.resource_id)
+        )
+        with self._engine.connect() as connection:
+            return [_as_resource(row) for row in connection.execute(statement)]
+
+
+def levels_below(level: Level) -> Sequence[Level]:
+    """The levels under this one, the nearest first."""
+    return _LEVELS[_LEVELS.index(level) + 1 :]
+
+
+def _select_related(resource: Resource, level: Level) -> Select[Any]:
+    """Ids, in the order of arrival; the resource's own for its own level."""
+    steps = _LEVELS.index(level) - _LEVELS.index(resource.level)
+    table: Any = aliased(_resource)
+    if steps == 0:
+        return select(table.c.resource_id).where(table.c.resource_id == resource.resource_id)
+    statement = select(table.c.resource_id).order_by(table.c.created_at, table.c.resource_id)
+    current = table
+    for _ in range(abs(steps)):
+        following: Any = aliased(_resource)
+        on = (
+            following.c.resource_id == current.c.parent_id
+            if steps > 0
+            else following.c.parent_id == current.c.resource_id
+        )
+        statement = statement.join(following, on)
+        current = following
+    return statement.where(current.c.resource_id == resource.resource_id).distinct()
+
+
+def _as_resource(row: Row[Any]) -> Resource:
+    return Resource(
+        resource_id=row.resource_id,
+        level=Level(row.level),
+        parent_id=row.parent_id or "",
+        main_tags=row.main_tags,
+        last_update=as_datetime(row.last_update),
+        is_stable=row.is_stable,
+        is_protected=row.is_protected,
+    )
