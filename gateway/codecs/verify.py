@@ -7,18 +7,20 @@ what did not go through a codec is compared with the source.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import SEEK_CUR
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydicom import dcmread
 from pydicom.encaps import generate_frames
+from pydicom.filereader import data_element_generator
 
+from gateway.codecs.source import PIXEL_DATA
 from gateway.dicom.syntaxes import TransferSyntax
 from gateway.dicom.tags import tags
 from gateway.errors import VerificationFailed
 
 PYDICOM = "pydicom"
-_CHUNK_BYTES = 1 << 20
 _EXPLICIT_HEADER_BYTES = 12  # tag, VR, reserved, length of Pixel Data
 
 
@@ -49,16 +51,20 @@ def verify(path: Path, expected: Expected) -> None:
 
 
 def _compare(path: Path, expected: Expected) -> None:
-    header = dcmread(path, stop_before_pixels=True)
-    if header.file_meta.TransferSyntaxUID != expected.syntax.uid:
-        raise VerificationFailed("the result is in another transfer syntax")
-    if expected.syntax.is_implicit_vr:
-        _compare_tags(_standard(tags(header)), _standard(expected.tags))
-    else:
-        _compare_tags(tags(header), expected.tags)
-    if expected.value is not None:
-        compare = _compare_codestreams if expected.frames else _compare_value
-        compare(path, expected, expected.value)
+    with path.open("rb") as file:
+        header = dcmread(file, stop_before_pixels=True)
+        if header.file_meta.TransferSyntaxUID != expected.syntax.uid:
+            raise VerificationFailed("the result is in another transfer syntax")
+        if expected.syntax.is_implicit_vr:
+            _compare_tags(_standard(tags(header)), _standard(expected.tags))
+        else:
+            _compare_tags(tags(header), expected.tags)
+        if expected.value is not None:
+            _find_value(file, expected)
+            if expected.frames:
+                _compare_codestreams(file, expected.value, expected.frames)
+            else:
+                _compare_value(file, expected.value)
 
 
 def _compare_tags(found: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -78,38 +84,29 @@ def _standard(table: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _compare_codestreams(path: Path, expected: Expected, value: Iterator[bytes]) -> None:
-    with path.open("rb") as file:
-        file.seek(_encapsulated_start(path))
-        found = generate_frames(file, number_of_frames=expected.frames)
-        for number, (coded, piece) in enumerate(zip(found, value, strict=True), start=1):
-            if coded != piece + b"\0" * (len(piece) % 2):
-                raise VerificationFailed(f"frame {number} was read back with other bytes")
-
-
-def _compare_value(path: Path, expected: Expected, value: Iterator[bytes]) -> None:
-    is_encapsulated = expected.syntax.is_encapsulated
-    with path.open("rb") as file:
-        file.seek(
-            _encapsulated_start(path)
-            if is_encapsulated
-            else _native_start(path, expected.value_bytes)
+def _find_value(file: BinaryIO, expected: Expected) -> None:
+    """Go from where pydicom finds Pixel Data to its value; a native one must have its length."""
+    if expected.syntax.is_encapsulated:
+        file.seek(_EXPLICIT_HEADER_BYTES, SEEK_CUR)
+        return
+    element: Any = next(
+        data_element_generator(
+            file, expected.syntax.is_implicit_vr, is_little_endian=True, defer_size=0
         )
-        if any(file.read(len(part)) != part for part in value):
-            raise VerificationFailed("Pixel Data was read back with other bytes")
-
-
-def _native_start(path: Path, length: int) -> int:
-    """Where pydicom finds the value of native Pixel Data, which must be of that length."""
-    dataset = dcmread(path, defer_size=_CHUNK_BYTES)
-    element: Any = dataset.get_item("PixelData", keep_deferred=True)
-    if element.length != length + length % 2:
+    )
+    length = expected.value_bytes + expected.value_bytes % 2
+    if (element.tag, element.length) != (PIXEL_DATA, length):
         raise VerificationFailed("Pixel Data was read back with another length")
-    return int(element.value_tell)
+    file.seek(element.value_tell)
 
 
-def _encapsulated_start(path: Path) -> int:
-    """Where pydicom finds the value of encapsulated Pixel Data."""
-    with path.open("rb") as file:
-        dcmread(file, stop_before_pixels=True)
-        return file.tell() + _EXPLICIT_HEADER_BYTES
+def _compare_codestreams(file: BinaryIO, value: Iterator[bytes], frames: int) -> None:
+    found = generate_frames(file, number_of_frames=frames)
+    for number, (coded, piece) in enumerate(zip(found, value, strict=True), start=1):
+        if coded != piece + b"\0" * (len(piece) % 2):
+            raise VerificationFailed(f"frame {number} was read back with other bytes")
+
+
+def _compare_value(file: BinaryIO, value: Iterator[bytes]) -> None:
+    if any(file.read(len(part)) != part for part in value):
+        raise VerificationFailed("Pixel Data was read back with other bytes")
