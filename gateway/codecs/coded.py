@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from gateway.codecs import codestreams, frames
+from gateway.codecs import codestreams, frames, jpegxl_header
 from gateway.codecs.codestreams import Codestream
 from gateway.codecs.frames import Fragment, Span
 from gateway.codecs.image import Frame, Image
@@ -24,6 +24,7 @@ class Coded:
 
     file: BinaryIO
     syntax: TransferSyntax
+    image: Image
     codec: Codec
     spans: Sequence[Span]
     first: Codestream | None
@@ -36,12 +37,12 @@ class Coded:
 
     def codestream(self, index: int) -> bytes:
         """The codestream of a frame, 0-based, as its codec takes it. Raises CodecFailed."""
-        return _codestream(self.file, self.syntax, self.spans[index])
+        return _codestream(self.file, self.syntax, self.spans[index], self.image)
 
-    def samples(self, index: int, image: Image) -> Frame:
+    def samples(self, index: int) -> Frame:
         """The samples of a frame in the data set's type. Raises CodecFailed."""
         try:
-            return decode(self.codestream(index), self.codec, self.syntax, image)
+            return decode(self.codestream(index), self.codec, self.syntax, self.image)
         except TranscodeError:
             raise
         except Exception as exc:
@@ -65,8 +66,8 @@ def find(file: BinaryIO, offset: int, syntax: TransferSyntax, image: Image) -> C
     spans = frames.spans(items, image.frames, begins_frame)
     first = None
     if syntax.family is not Family.RLE:
-        first = codestreams.inspect(_codestream(file, syntax, spans[0]))
-    return Coded(file, syntax, codec, spans, first, items.end)
+        first = codestreams.inspect(_codestream(file, syntax, spans[0], image))
+    return Coded(file, syntax, image, codec, spans, first, items.end)
 
 
 def decode(data: bytes, codec: Codec, syntax: TransferSyntax, image: Image) -> Frame:
@@ -79,11 +80,19 @@ def decode(data: bytes, codec: Codec, syntax: TransferSyntax, image: Image) -> F
     return conform(codec.decode(data, image), image, header.precision)
 
 
-def _codestream(file: BinaryIO, syntax: TransferSyntax, span: Span) -> bytes:
+def _codestream(file: BinaryIO, syntax: TransferSyntax, span: Span, image: Image) -> bytes:
     data = codestreams.without_jp2_boxes(frames.read_span(file, span))
     unwrap = UNWRAP.get(syntax.uid)
     if unwrap is None:
         return data
+    # A few bytes can wrap an image that takes gigabytes, and are unwrapped before all other checks.
+    size = jpegxl_header.read_size(data)
+    if size != (image.rows, image.columns):
+        raise CodecFailed(
+            "the codestream has {}x{} pixels, the data set describes {}x{}".format(
+                *size, image.rows, image.columns
+            )
+        )
     try:
         return unwrap(data)
     except Exception as exc:

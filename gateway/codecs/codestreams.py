@@ -147,7 +147,7 @@ def _jpeg2000(data: bytes) -> Codestream:
     components = {data[42 + 3 * index : 45 + 3 * index] for index in range(samples)}
     if len(components) != 1:
         raise CodecFailed("the codestream's components differ in precision or size")
-    depth, *subsampling = components.pop()
+    depth, *subsampling = struct.unpack("3B", components.pop())
     if subsampling != [1, 1]:
         raise CodecFailed("the codestream's components are subsampled")
     if left >= right or top >= bottom or not tile_columns or not tile_rows:

@@ -39,7 +39,7 @@ class JpegXlHeader:
 
 
 def read_size(data: bytes) -> tuple[int, int]:
-    """Rows and columns that a codestream, in boxes or bare, makes a decoder reserve. CodecFailed."""
+    """Rows and columns of a codestream, whatever else it is. Raises CodecFailed (cut off)."""
     return _size(_Bits(_bare(data)))
 
 

@@ -15,7 +15,7 @@ from pydicom.dataelem import RawDataElement
 from gateway.codecs import coded, headers
 from gateway.codecs.image import describe
 from gateway.codecs.limits import Limits
-from gateway.codecs.planning import recoding
+from gateway.codecs.planning import recoding, refuse_too_large
 from gateway.codecs.source import PIXEL_DATA
 from gateway.dicom.encoding import UNDEFINED_LENGTH
 from gateway.dicom.syntaxes import EXPLICIT_LE, TransferSyntax
@@ -60,15 +60,9 @@ def _make_item_native(item: Dataset, syntax: TransferSyntax, limits: Limits) -> 
 
 def _decode(item: Dataset, value: bytes, syntax: TransferSyntax, limits: Limits) -> None:
     image = describe(item)
+    refuse_too_large(image, limits.memory_bytes)
     found = coded.find(BytesIO(value), 0, syntax, image)
-    plan = recoding(
-        image,
-        found.first,
-        EXPLICIT_LE,
-        TranscodeOptions(),
-        is_native=False,
-        memory_bytes=limits.memory_bytes,
-    )
-    pixels = b"".join(found.samples(index, image).tobytes() for index in range(image.frames))
+    plan = recoding(image, found.first, EXPLICIT_LE, TranscodeOptions(), is_native=False)
+    pixels = b"".join(found.samples(index).tobytes() for index in range(image.frames))
     headers.describe(item, image, plan.result)
     headers.put_bytes(item, PIXEL_DATA, headers.native_vr(item), pixels + b"\0" * (len(pixels) % 2))

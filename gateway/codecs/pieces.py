@@ -81,7 +81,7 @@ class Pieces:
         """As the encoder, or native Pixel Data, takes them."""
         image = self.plan.source
         if self.coded:
-            frame = self.coded.samples(index, image)
+            frame = self.coded.samples(index)
         else:
             data = read_native_frame(self.source, self.pixels, image, index)
             frame = from_native(data, image)

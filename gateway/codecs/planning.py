@@ -118,14 +118,13 @@ def recoding(
     options: TranscodeOptions,
     *,
     is_native: bool,
-    memory_bytes: int,
 ) -> Recoding:
     """How to recode an image.
 
     codestream: of the first frame, None for native pixels and RLE. is_native: the frames are not
-    encapsulated. memory_bytes: what a codec process may use. Raises TranscodeUnsupported.
+    encapsulated. Raises TranscodeUnsupported.
     """
-    _refuse_what_no_codec_takes(image, memory_bytes)
+    _refuse_what_no_codec_takes(image)
     if is_native:
         _refuse_what_is_not_native(image)
     if codestream is not None and (reason := mismatch(codestream, image)):
@@ -147,6 +146,16 @@ def recoding(
         target, image, samples, result, losing, _rate(target, options), to_rgb,
         was_lossy=codestream is not None and codestream.lossy,
     )  # fmt: skip
+
+
+def refuse_too_large(image: Image, memory_bytes: int) -> None:
+    """Raise TranscodeUnsupported when a frame takes more than a codec process may use."""
+    needed = image.frame_samples * _WORKING_BYTES_PER_SAMPLE
+    if needed > memory_bytes:
+        raise TranscodeUnsupported(
+            f"a frame of {image.columns}x{image.rows} needs {needed >> 20} MB,"
+            f" a codec process may use {memory_bytes >> 20} MB"
+        )
 
 
 def _without_pixels(target: TransferSyntax, header: Dataset) -> Work:
@@ -204,18 +213,12 @@ def _colours(
     )
 
 
-def _refuse_what_no_codec_takes(image: Image, memory_bytes: int) -> None:
+def _refuse_what_no_codec_takes(image: Image) -> None:
     if image.bits_allocated == 1 or image.bits_allocated % 8:
         raise TranscodeUnsupported(f"samples of {image.bits_allocated} bit are never compressed")
     if _SAMPLES_OF.get(image.photometric) != image.samples:
         raise TranscodeUnsupported(
             f"{image.photometric or 'no'} photometric interpretation of {image.samples} samples"
-        )
-    needed = image.frame_samples * _WORKING_BYTES_PER_SAMPLE
-    if needed > memory_bytes:
-        raise TranscodeUnsupported(
-            f"a frame of {image.columns}x{image.rows} needs {needed >> 20} MB,"
-            f" a codec process may use {memory_bytes >> 20} MB"
         )
 
 

@@ -40,6 +40,7 @@ def prepare(
 ) -> Pieces:
     """Everything that is known before the first frame. Raises TranscodeError."""
     image = describe(source.header)
+    planning.refuse_too_large(image, limits.memory_bytes)
     found = None
     if pixels.length is None:
         found = coded.find(source.file, pixels.offset, source.syntax, image)
@@ -47,14 +48,8 @@ def prepare(
         plan = Recoding(target, image, image, image)
         convert = CODESTREAM_CONVERTERS[source.syntax.uid, target.uid]
         return Pieces(source, pixels, found, plan, options, convert)
-    plan = planning.recoding(
-        image,
-        found.first if found else None,
-        target,
-        options,
-        is_native=found is None,
-        memory_bytes=limits.memory_bytes,
-    )
+    first = found.first if found else None
+    plan = planning.recoding(image, first, target, options, is_native=found is None)
     if found is None:
         refuse_other_length(pixels, image)
     keeps_all = profiles.keeps_unused_bits(target)

@@ -73,6 +73,8 @@ def test_jp2_boxes_are_taken_off():
         b"\xff\xd8garbage",
         b"\xff\x4f\xff\x51",
         b"\xff\x4f\xff\x51" + b"\xff" * 60,
+        j2k(GREY)[:42],
+        j2k(GREY)[:44],
         j2k(GREY)[:50],
         b"GIF89a",
     ],
