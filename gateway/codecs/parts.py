@@ -82,14 +82,14 @@ def join_parts(
             spooled.append(Spooled(file, notes["lengths"], notes["checksums"]))
             difference += Difference(**notes["difference"])
         made = put_together(pieces, spooled, difference, job, limits)
-    return report_of(job, syntax_of(job.source)[1], made, started)
+    return report_of(job, source.syntax, made, started)
 
 
 def _outline(job: Job, limits: Limits) -> Outline:
-    source_syntax = syntax_of(job.source)[1]
+    _, source_syntax = head = syntax_of(job.source)
     if source_syntax == job.syntax or source_syntax.is_deflated or job.syntax.is_deflated:
         return Outline()
-    with reading(job.source) as source:
+    with reading(job.source, head) as source:
         if work_of(source, job) not in _IN_PARTS:
             return Outline()
         pieces = _prepared(source, job, limits)

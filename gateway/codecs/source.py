@@ -24,6 +24,9 @@ from gateway.dicom.syntaxes import TransferSyntax, UnknownTransferSyntax
 from gateway.dicom.vrs import LONG_LENGTH
 from gateway.errors import CodecFailed, InstanceUnreadable, TranscodeUnsupported
 
+Head = tuple[FileMeta, TransferSyntax]
+"""What a file says before its data set begins."""
+
 PIXEL_DATA = 0x7FE00010
 # pydicom takes an item's delimiter for the end of the data set, and says nothing.
 _ENDS_EARLY = "the data set ends in a delimiter before the file does"
@@ -101,7 +104,7 @@ def strict_reading() -> Iterator[None]:
         yield
 
 
-def syntax_of(path: Path) -> tuple[FileMeta, TransferSyntax]:
+def syntax_of(path: Path) -> Head:
     """What the file meta information says. Raises CodecFailed, TranscodeUnsupported."""
     try:
         meta = read_meta(path)
@@ -124,13 +127,13 @@ def _could_be_uid(text: str) -> bool:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, head: Head | None = None) -> Iterator[Source]:
     """Open and read up to Pixel Data; not for deflated files.
 
-    Raises CodecFailed (not DICOM, cut off), TranscodeUnsupported (a transfer syntax that nobody
-    knows).
+    head: what syntax_of() answered, if it was asked. Raises CodecFailed (not DICOM, cut off),
+    TranscodeUnsupported (a transfer syntax that nobody knows).
     """
-    meta, syntax = syntax_of(path)
+    meta, syntax = head or syntax_of(path)
     with _Reader(path) as file:
         yield _read(file, meta.data_set_offset, meta, syntax)
 

@@ -21,7 +21,7 @@ from gateway.codecs.pieces import Pieces
 from gateway.codecs.planning import Abilities, Work, work_for
 from gateway.codecs.quality import Difference
 from gateway.codecs.recode import assemble, prepare
-from gateway.codecs.source import PixelElement, Source, opened, strict_reading, syntax_of
+from gateway.codecs.source import Head, PixelElement, Source, opened, strict_reading, syntax_of
 from gateway.codecs.spool import Spooled, spool
 from gateway.codecs.table import CODECS, CODESTREAM_CONVERTERS
 from gateway.codecs.verify import PYDICOM, verify
@@ -91,15 +91,15 @@ def _transcode_well_enough(job: Job, limits: Limits) -> TranscodeReport:
 
 def _transcode(job: Job, limits: Limits) -> TranscodeReport:
     started = time.perf_counter()
-    meta, source_syntax = syntax_of(job.source)
+    meta, source_syntax = head = syntax_of(job.source)
     if source_syntax == job.syntax:
         return copied(job, meta, source_syntax, started)
     if source_syntax.is_deflated:
         made = _make(replace(job, source=_inflated(job, meta, limits)), limits)
     elif job.syntax.is_deflated:
-        made = _make_deflated(job, limits)
+        made = _make_deflated(job, limits, head)
     else:
-        made = _make(job, limits)
+        made = _make(job, limits, head)
     if made is None:
         return copied(job, meta, source_syntax, started)
     return report_of(job, source_syntax, made, started)
@@ -113,26 +113,26 @@ def _inflated(job: Job, meta: FileMeta, limits: Limits) -> Path:
     return path
 
 
-def _make_deflated(job: Job, limits: Limits) -> Made | None:
+def _make_deflated(job: Job, limits: Limits, head: Head) -> Made | None:
     """By way of a file in Explicit VR Little Endian, which the source may be already."""
     plain = replace(job, target=job.scratch / "plain", syntax=EXPLICIT_LE)
-    made = _make(plain, limits)
+    made = _make(plain, limits, head)
     if made is not None:
         deflate(plain.target, job.target, job.syntax.uid, verify=job.options.verify)
     return made
 
 
-def _make(job: Job, limits: Limits) -> Made | None:
+def _make(job: Job, limits: Limits, head: Head | None = None) -> Made | None:
     """Write and verify the target; None when it is to be a copy of the source."""
-    with reading(job.source) as source:
+    with reading(job.source, head) as source:
         return _written(source, job, limits)
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Source]:
-    """Open a file that is not deflated. Raises CodecFailed, TranscodeUnsupported."""
+def reading(path: Path, head: Head | None = None) -> Iterator[Source]:
+    """Open a file that is not deflated, as opened() does. CodecFailed, TranscodeUnsupported."""
     try:
-        with strict_reading(), opened(path) as source:
+        with strict_reading(), opened(path, head) as source:
             yield source
     except InstanceUnreadable as exc:
         raise CodecFailed(str(exc)) from exc
