@@ -1,0 +1,164 @@
+"""A real Orthanc, and a gateway beside it, over the same images: who is asked the same, answers alike.
+
+The expected differences are named, each with its reason; docs/differences-from-orthanc.md tells
+them to users.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from gateway_process import GatewayProcess, free_port
+from waiting import wait_until
+
+ORTHANC = shutil.which("Orthanc")
+# Without it, every answer of Orthanc's DICOM server waits for a delayed acknowledgement.
+ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
+_START_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request. json: sent as a JSON body; content: sent as it is.
+
+    unlike: keys, at any depth of the JSON answer, whose values are not compared, with the reason.
+    shape_only: only status and type of the answer are compared, with the reason.
+    """
+
+    method: str
+    path: str
+    json: Any = None
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    unlike: Mapping[str, str] = field(default_factory=dict)
+    shape_only: str = ""
+
+    def __str__(self) -> str:
+        body = "" if self.json is None else " " + json.dumps(self.json)
+        return f"{self.method} {self.path}{body[:80]}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """One of the two, as a client sees it."""
+
+    name: str
+    client: httpx.Client
+    dicom_port: int
+
+    def ask(self, request: Request) -> httpx.Response:
+        return self.client.request(
+            request.method,
+            request.path,
+            json=request.json,
+            content=request.content,
+            headers=dict(request.headers),
+        )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Both servers over the same images."""
+
+    orthanc: Server
+    gateway: Server
+
+    def upload(self, paths: Sequence[Path]) -> None:
+        """Store the same files in both, over HTTP."""
+        for path in paths:
+            request = Request("POST", "/instances", content=path.read_bytes())
+            for server in (self.orthanc, self.gateway):
+                assert server.ask(request).status_code == 200, (server.name, path.name)
+
+    def assert_alike(self, request: Request) -> None:
+        """Ask both, and compare status, type and body."""
+        theirs, ours = self.orthanc.ask(request), self.gateway.ask(request)
+        assert ours.status_code == theirs.status_code, (ours.text[:500], theirs.text[:500])
+        if request.shape_only:
+            assert _kind(ours) == _kind(theirs)
+            return
+        if _kind(theirs) != "json":
+            assert ours.content == theirs.content
+            return
+        left, right = _without(ours.json(), request.unlike), _without(theirs.json(), request.unlike)
+        assert left == right
+
+
+def _kind(response: httpx.Response) -> str:
+    kind = response.headers.get("Content-Type", "").partition(";")[0]
+    return "json" if kind == "application/json" else kind
+
+
+def _without(value: Any, keys: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(each, keys) for name, each in value.items() if name not in keys}
+    if isinstance(value, list):
+        return [_without(each, keys) for each in value]
+    return value
+
+
+@contextmanager
+def orthanc_running(folder: Path, **configuration: Any) -> Iterator[Server]:
+    """Orthanc without plugins over an empty folder."""
+    assert ORTHANC
+    folder.mkdir(parents=True)
+    http_port, dicom_port = free_port(), free_port()
+    settings = {
+        "Name": "differential",
+        "StorageDirectory": str(folder / "db"),
+        "IndexDirectory": str(folder / "db"),
+        "HttpPort": http_port,
+        "DicomPort": dicom_port,
+        "DicomAet": "GATEWAY",
+        "Plugins": [],
+        "AuthenticationEnabled": False,
+        "RemoteAccessAllowed": True,
+        "OverwriteInstances": True,
+        "HttpDescribeErrors": True,
+        **configuration,
+    }
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    with (folder / "orthanc.log").open("wb") as log:
+        process = subprocess.Popen(
+            [ORTHANC, str(folder / "orthanc.json")], stdout=log, stderr=log, env=ENVIRONMENT
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=60) as client:
+            wait_until(lambda: _answers(client), _START_TIMEOUT_S)
+            yield Server("orthanc", client, dicom_port)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def gateway_running(folder: Path, toml: str = "") -> Iterator[Server]:
+    """`gateway run` over an empty folder."""
+    with GatewayProcess(folder, toml) as process:
+        base_url = f"http://127.0.0.1:{process.http_port}"
+        with httpx.Client(base_url=base_url, timeout=60) as client:
+            yield Server("gateway", client, process.port)
+
+
+@contextmanager
+def pair_running(folder: Path, toml: str = "", **configuration: Any) -> Iterator[Pair]:
+    """Both, empty."""
+    with (
+        orthanc_running(folder / "orthanc", **configuration) as orthanc,
+        gateway_running(folder / "gateway", toml) as gateway,
+    ):
+        yield Pair(orthanc, gateway)
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/system").status_code == 200
+    except httpx.TransportError:
+        return False
