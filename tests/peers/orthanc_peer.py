@@ -1,4 +1,4 @@
-"""A real Orthanc, and a gateway beside it, over the same images: who is asked the same, answers alike.
+"""A real Orthanc, and a gateway beside it over the same images: asked the same, they answer alike.
 
 The expected differences are named, each with its reason; docs/differences-from-orthanc.md tells
 them to users.
