@@ -34,15 +34,20 @@ bench: $(INSTALLED)  ## receive and route, in turn with an installed Orthanc; wr
 bench-codecs: $(INSTALLED)  ## how fast images are transcoded, and what of that codecs take; writes bench/results/
 	$(BIN)/python bench/codecs.py
 
-# DCMTK and GDCM are the peers of some tests. Without them those tests are skipped, and say so.
+# DCMTK, GDCM and Orthanc are the peers of some tests. Without them those tests are skipped, and say
+# so. RUNLEVEL=1: Orthanc's package must not start a server of its own.
+PEERS := storescu gdcmconv Orthanc
+PEER_PACKAGES := dcmtk libgdcm-tools orthanc
+
 peers:
-	@command -v storescu >/dev/null && command -v gdcmconv >/dev/null && exit 0; \
+	@for peer in $(PEERS); do command -v $$peer >/dev/null || missing="$$missing $$peer"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-			--no-install-recommends dcmtk libgdcm-tools >/dev/null \
-			|| echo "peers: could not install dcmtk and libgdcm-tools: their tests are skipped"; \
+		apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends $(PEER_PACKAGES) >/dev/null \
+			|| echo "peers: could not install $(PEER_PACKAGES): their tests are skipped"; \
 	else \
-		echo "peers: dcmtk or libgdcm-tools is missing, and only root can install them: their tests are skipped"; \
+		echo "peers: missing:$$missing, and only root can install them: their tests are skipped"; \
 	fi
 
 lint: $(INSTALLED)
