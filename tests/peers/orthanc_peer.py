@@ -18,7 +18,7 @@ import httpx
 from gateway_process import GatewayProcess, free_port
 from waiting import wait_until
 
-ORTHANC = shutil.which("Orthanc")
+ORTHANC = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")
 # Without it, every answer of Orthanc's DICOM server waits for a delayed acknowledgement.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
 _START_TIMEOUT_S = 60.0
