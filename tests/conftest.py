@@ -14,6 +14,7 @@ from pydicom import Dataset
 from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage
+from rest_support import GatewayApi, LazyCodecs
 
 from gateway.dicom import syntaxes
 from gateway.metrics import Metrics
@@ -101,3 +102,19 @@ def receive(store: Store) -> Receive:
             return arrival.keep()
 
     return keep
+
+
+@pytest.fixture(scope="session")
+def lazy_codecs() -> Iterator[LazyCodecs]:
+    """Codec processes for all tests that transcode, started by the first of them."""
+    codecs = LazyCodecs()
+    yield codecs
+    codecs.close()
+
+
+@pytest.fixture
+def gateway_api(tmp_path: Path, lazy_codecs: LazyCodecs) -> Iterator[GatewayApi]:
+    """All routes of the REST interface over a store of its own, called without a socket."""
+    api = GatewayApi(tmp_path, lazy_codecs)
+    yield api
+    api.close()
