@@ -151,6 +151,15 @@ class InternalFault(GatewayError):
         super().__init__(f"a fault of the gateway ({type(cause).__name__}); the log tells where")
 
 
+class UnknownTag(GatewayError):
+    """A text that should name a tag is no keyword of PS3.6 and no group and element."""
+
+    kind = "unknown-tag"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"unknown DICOM tag: {text!r}")
+
+
 # --- transcoding ---------------------------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ class Fault(Enum):
     TIMEOUT = (16, "Timeout", 500)
     UNKNOWN_RESOURCE = (17, "Unknown resource", 404)
     FULL_STORAGE = (19, "The file storage is full", 507)
+    UNKNOWN_TAG = (27, "Unknown DICOM tag", 400)
+    REVISION = (43, "A bad revision number was provided", 409)
 
     @property
     def number(self) -> int:
