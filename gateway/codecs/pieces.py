@@ -18,7 +18,13 @@ from gateway.codecs.overlays import EmbeddedOverlay
 from gateway.codecs.planning import Recoding
 from gateway.codecs.profiles import keeps_unused_bits
 from gateway.codecs.quality import Difference, difference
-from gateway.codecs.samples import conform, from_native, refuse_next_to_sign, within_bits_stored
+from gateway.codecs.samples import (
+    conform,
+    for_encoder,
+    from_native,
+    refuse_next_to_sign,
+    within_bits_stored,
+)
 from gateway.codecs.source import PixelElement, Source
 from gateway.codecs.table import CODECS, Decoder
 from gateway.dicom.syntaxes import Family
@@ -97,6 +103,8 @@ class Pieces:
     def _encoded(self, frame: Frame) -> bytes:
         encode = CODECS[self.plan.target.uid].encode
         assert encode is not None, "planning refuses targets without an encoder"
+        if not keeps_unused_bits(self.plan.target):
+            frame = for_encoder(frame, self.plan.samples)
         try:
             return encode(frame, self.plan)
         except Exception as exc:

@@ -45,7 +45,7 @@ def prepare(
     if pixels.length is None:
         found = coded.find(source.file, pixels.offset, source.syntax, image)
     if work is Work.CONVERT:
-        plan = Recoding(target, image, image, image)
+        plan = Recoding(target, image, image, image, was_lossy=True)  # JPEG, on either side
         convert = CODESTREAM_CONVERTERS[source.syntax.uid, target.uid]
         return Pieces(source, pixels, found, plan, options, convert)
     first = found.first if found else None

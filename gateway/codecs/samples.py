@@ -51,6 +51,17 @@ def within_bits_stored(frame: Frame, image: Image, *, clear: bool = False) -> Fr
     return np.ascontiguousarray(kept)
 
 
+def for_encoder(frame: Frame, image: Image) -> Frame:
+    """The samples, which fit Bits Stored, in one byte each if that is enough.
+
+    Codecs go by the type for the bits that they code, and by the strides for the order: these are
+    those of C order here, also for sides of 1, where numpy takes any.
+    """
+    if image.bits_stored <= 8:
+        frame = frame.astype(f"{frame.dtype.kind}1", copy=False)
+    return frame.reshape(-1).reshape(frame.shape)
+
+
 def refuse_next_to_sign(frame: Frame, image: Image, margin: int) -> None:
     """Raise TranscodeUnsupported when a signed sample that is off by `margin` may change its sign.
 

@@ -16,6 +16,7 @@ from gateway.errors import CodecFailed
 _EOI = b"\xff\xd9"
 _PADDING = b"\0\xff"  # what encoders put behind EOI, although zeros only are allowed there
 _AS_CODED: dict[str, Any] = {"colorspace": "RGB", "outcolorspace": "RGB"}
+_UNNAMED: dict[str, Any] = {"colorspace": "UNKNOWN", "outcolorspace": "UNKNOWN"}
 _DEFAULT_QUALITY = 90
 
 
@@ -73,16 +74,22 @@ def encode_any_order(frame: Frame, plan: Recoding) -> bytes:
 def _encode_lossless(frame: Frame, plan: Recoding, predictor: int) -> bytes:
     # Without bitspersample, 16-bit samples are coded as 12, and only this library reads them right.
     bits = max(8, plan.samples.bits_stored)
-    colour = _AS_CODED if plan.samples.samples > 1 else {}
     return bytes(
         imagecodecs.jpeg8_encode(
             as_unsigned(frame, bits),
             lossless=True,
             predictor=predictor,
             bitspersample=bits,
-            **colour,
+            **_lossless_colour(plan),
         )
     )
+
+
+def _lossless_colour(plan: Recoding) -> dict[str, Any]:
+    """RGB is called so in the codestream; what is not RGB must not be, as readers believe it."""
+    if plan.samples.samples == 1:
+        return {}
+    return _AS_CODED if plan.samples.photometric == "RGB" else _UNNAMED
 
 
 def as_unsigned(frame: Frame, bits: int) -> Frame:

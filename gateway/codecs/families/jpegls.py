@@ -34,7 +34,7 @@ def encode(frame: Frame, plan: Recoding) -> bytes:
     image = plan.samples
     return bytes(
         _encode(
-            _packed(as_unsigned(frame, image.bits_stored), image).tobytes() + _MORE_ROOM,
+            as_unsigned(frame, image.bits_stored).tobytes() + _MORE_ROOM,
             int(plan.rate or 0),
             _COLOUR_BY_PIXEL if image.samples > 1 else 0,
             image.rows,
@@ -43,11 +43,6 @@ def encode(frame: Frame, plan: Recoding) -> bytes:
             image.bits_stored,
         )
     )
-
-
-def _packed(unsigned: Frame, image: Image) -> Frame:
-    """In as few bytes for a sample as Bits Stored takes."""
-    return unsigned.astype("u1" if image.bits_stored <= 8 else "u2", copy=False)
 
 
 def _ended(data: bytes) -> bytes:

@@ -31,11 +31,12 @@ def decode(data: bytes, image: Image) -> Frame:
 def check(data: bytes, image: Image) -> Frame:
     decoder = _jxlpy.JXLPyDecoder(data, True)
     decoded = decoder.get_frame()
-    samples = np.frombuffer(decoded[0] if isinstance(decoded, tuple) else decoded, image.dtype)
+    dtype = "u1" if image.bits_stored <= 8 else "u2"
+    samples = np.frombuffer(decoded[0] if isinstance(decoded, tuple) else decoded, dtype)
     # It stretches samples to the whole range of their type.
-    stretched, meant = np.iinfo(image.dtype).max, (1 << image.bits_stored) - 1
+    stretched, meant = np.iinfo(dtype).max, (1 << image.bits_stored) - 1
     if meant != stretched:
-        samples = np.rint(samples * (meant / stretched)).astype(image.dtype)
+        samples = np.rint(samples * (meant / stretched)).astype(dtype)
     return samples.reshape(image.shape)
 
 
