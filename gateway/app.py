@@ -3,23 +3,23 @@
 import fcntl
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from enum import Enum, auto
 from pathlib import Path
+from queue import SimpleQueue
 
 from gateway import __version__
 from gateway.codecs.processes import CodecPool
 from gateway.config.models import Configuration, Destination
-from gateway.dicom import part10
-from gateway.dicom.tags import tags
 from gateway.dimse.receiver import Receiver
 from gateway.errors import DataFolderInUse
 from gateway.logs import logger
 from gateway.metrics import Metrics
-from gateway.model import Action, Version
+from gateway.model import Action
+from gateway.rest.application import Application
 from gateway.rest.health import Check, health_routes
 from gateway.rest.server import HttpServer
 from gateway.routing.events import LaneEvents
@@ -33,7 +33,8 @@ from gateway.routing.signal import Signal, WorkSignals
 from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.scripting.host import ScriptHost
 from gateway.scripting.site import Site
-from gateway.store.files import FileStorage
+from gateway.store.backfill import backfill
+from gateway.store.file_tags import FileTags
 from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store, open_store
 from gateway.store.recovery import Recovery
@@ -43,27 +44,25 @@ _LOCK_NAME = "gateway.lock"
 _GRACE_S = 20.0
 
 
-class FileTags:
-    """Implements the Tags port: reads the header of a version's file."""
+class Wish(Enum):
+    """What whoever runs a gateway is asked to do with it."""
 
-    def __init__(self, storage: FileStorage) -> None:
-        self._storage = storage
-
-    def of(self, version: Version) -> Mapping[str, object]:
-        """See the port. Raises InstanceUnreadable."""
-        return tags(part10.read_header(self._storage.path(version.storage_key)))
+    STOP = auto()
+    RESTART = auto()
 
 
 class Gateway:
     """One running gateway.
 
     start() answers when instances are taken. stop() answers when all is at rest: no new
-    association, work in hand finished or given back, database closed.
+    association, work in hand finished or given back, database closed; it can be started again.
+    wishes: of clients and signals; a gateway cannot stop itself from one of its own threads.
     """
 
     def __init__(self, configuration: Configuration) -> None:
         self._settings = configuration
         self._running = ExitStack()
+        self.wishes: SimpleQueue[Wish] = SimpleQueue()  # signal handlers may put into it
         self.metrics = Metrics()
         self.dicom_port = 0
         self.http_port = 0
@@ -86,11 +85,14 @@ class Gateway:
         store = open_store(settings.store.folder, work.notify)
         running.callback(store.close)
         Recovery(store.engine, store.committer, store.files, settings.store.duplicates).run()
+        backfill(store.engine, store.committer, store.files)
         store.tasks.reset_running()
         for name in store.board.destinations() - self._destinations():
             log.warning("tasks wait for a destination that is not configured", destination=name)
 
-        self._start_workers(store, work, running)
+        codecs = self._codecs()
+        running.callback(codecs.close)
+        self._start_workers(store, codecs, work, running)
         settings.scripts.folder.mkdir(parents=True, exist_ok=True)
         scripts = ScriptHost(
             settings.scripts,
@@ -130,14 +132,23 @@ class Gateway:
             on_stored=stored.notify,
         )
 
-    def _start_workers(self, store: Store, work: WorkSignals, running: ExitStack) -> None:
+    def _codecs(self) -> CodecPool:
         settings = self._settings.codecs
-        processes = settings.processes or os.cpu_count() or 1
-        codecs = CodecPool(
-            processes=processes, memory_mb=settings.memory_mb, timeout_s=settings.timeout_s
+        return CodecPool(
+            processes=self._codec_processes,
+            memory_mb=settings.memory_mb,
+            timeout_s=settings.timeout_s,
         )
-        running.callback(codecs.close)
-        transcoding = Transcoding(store.files, codecs, settings, self.metrics)
+
+    @property
+    def _codec_processes(self) -> int:
+        return self._settings.codecs.processes or os.cpu_count() or 1
+
+    def _start_workers(
+        self, store: Store, codecs: CodecPool, work: WorkSignals, running: ExitStack
+    ) -> None:
+        processes = self._codec_processes
+        transcoding = Transcoding(store.files, codecs, self._settings.codecs, self.metrics)
         # Destinations wait here for codec processes; more threads would only wait longer.
         waiting = ThreadPoolExecutor(processes, "prepare")
         running.callback(waiting.shutdown, wait=False)
@@ -196,22 +207,25 @@ class Gateway:
             "index": lambda: _problem_of(store.committer.check),
             "storage": lambda: _problem_of(store.files.free_bytes),
         }
-        server = HttpServer(
-            self._settings.http,
-            health_routes(checks, self.metrics, lambda: _refresh_gauges(store, self.metrics)),
-        )
+        health = health_routes(checks, self.metrics, lambda: _refresh_gauges(store, self.metrics))
+        server = HttpServer(self._settings.http, Application(health))
         self.http_port = server.start()
         running.callback(server.stop)
 
 
 def run(configuration: Configuration) -> int:
-    """Run until SIGTERM or SIGINT; answers the exit code. Raises what Gateway.start() raises."""
-    ending = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ending.set())
+    """Run until SIGTERM, SIGINT or a client ends it, start anew when a client wishes that.
+
+    Answers the exit code. Raises what Gateway.start() raises.
+    """
     gateway = Gateway(configuration)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: gateway.wishes.put(Wish.STOP))
     gateway.start()
-    ending.wait()
+    while gateway.wishes.get() is Wish.RESTART:
+        log.info("gateway restarting")
+        gateway.stop()
+        gateway.start()
     log.info("gateway stopping")
     gateway.stop()
     return 0

@@ -1,7 +1,6 @@
 """The HTTP server: threads in front of the application."""
 
 import logging
-from collections.abc import Iterable
 from socket import socket
 from threading import Thread
 
@@ -12,7 +11,6 @@ from gateway.config.models import Http
 from gateway.errors import CannotListen
 from gateway.logs import logger
 from gateway.rest.application import Application
-from gateway.rest.routes import Route
 
 log = logger("rest")
 
@@ -27,11 +25,11 @@ _MAXIMUM_BODY_BYTES = 1024 * 1024
 
 
 class HttpServer:
-    """Serves a table of routes from start() to stop(). Not to be started twice."""
+    """Serves an application from start() to stop(). Not to be started twice."""
 
-    def __init__(self, settings: Http, routes: Iterable[Route]) -> None:
+    def __init__(self, settings: Http, application: Application) -> None:
         self._settings = settings
-        self._server = _Server(settings, Application(routes))
+        self._server = _Server(settings, application)
         self._thread = Thread(target=self._server.serve, name="http", daemon=True)
 
     def start(self) -> int:

@@ -10,6 +10,7 @@ import pytest
 from gateway.config.models import Http
 from gateway.errors import CannotListen
 from gateway.metrics import Metrics
+from gateway.rest.application import Application
 from gateway.rest.health import health_routes
 from gateway.rest.server import HttpServer
 
@@ -22,7 +23,9 @@ class Health:
         self.reasons: dict[str, str | None] = {"receiver": None, "index": None}
         self.tasks_parked = 0
         checks = {name: lambda name=name: self.reasons[name] for name in self.reasons}
-        self.server = HttpServer(Http(port=0), health_routes(checks, self.metrics, self.refresh))
+        self.server = HttpServer(
+            Http(port=0), Application(health_routes(checks, self.metrics, self.refresh))
+        )
         self.port = self.server.start()
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -168,7 +171,7 @@ def test_a_header_without_end_is_cut_off(health):
 
 
 def test_a_port_in_use_is_said_in_one_line(health):
-    server = HttpServer(Http(port=health.port), ())
+    server = HttpServer(Http(port=health.port), Application(()))
     with pytest.raises(CannotListen) as caught:
         server.start()
     assert str(caught.value) == f"cannot listen on 127.0.0.1:{health.port}: Address already in use"
