@@ -16,7 +16,9 @@ _SOC_SIZ = b"\xff\x4f\xff\x51"
 _SOI = b"\xff\xd8"
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  "
 # Frame headers of T.81 table B.1, and T.87's; C4, C8 and CC are other segments.
-_SOF_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_SOF_SEQUENTIAL = frozenset({0xC0, 0xC1})  # by Huffman codes, as the next one
+_SOF_LOSSLESS_HUFFMAN = 0xC3
+_SOF_LOSSLESS = frozenset({_SOF_LOSSLESS_HUFFMAN, 0xC7, 0xCB, 0xCF})
 _SOF_JPEG_LS = 0xF7
 _SOF = frozenset({*range(0xC0, 0xD0), _SOF_JPEG_LS}) - {0xC4, 0xC8, 0xCC}
 _SOS, _APP0 = 0xDA, 0xE0
@@ -102,7 +104,9 @@ def _jpeg(data: bytes) -> Codestream:
         elif marker == _SOS:
             if frame is None:
                 break
-            return _jpeg_frame(*frame, scan=body, is_jfif=is_jfif)
+            found = _jpeg_frame(*frame, scan=body, is_jfif=is_jfif)
+            _refuse_too_short(data, frame[0], found)
+            return found
     raise CodecFailed("the codestream has no frame header before its first scan")
 
 
@@ -135,6 +139,20 @@ def _jpeg_frame(marker: int, body: bytes, *, scan: bytes, is_jfif: bool) -> Code
     near = scan[1 + 2 * scan[0]]  # of JPEG-LS; the predictor of lossless JPEG
     lossy = near > 0 if marker == _SOF_JPEG_LS else marker not in _SOF_LOSSLESS
     return Codestream(rows, columns, samples, precision, signed=False, lossy=lossy, colour=colour)
+
+
+def _refuse_too_short(data: bytes, marker: int, found: Codestream) -> None:
+    """Decoders fill up what is missing. A sample, or a block's DC and its end, take a bit each."""
+    bits = 0
+    if marker == _SOF_LOSSLESS_HUFFMAN:
+        bits = found.rows * found.columns
+    elif marker in _SOF_SEQUENTIAL:
+        bits = 2 * -(-found.rows // 8) * -(-found.columns // 8)
+    if bits > 8 * len(data):
+        raise CodecFailed(
+            f"the codestream has {len(data)} bytes, which cannot hold the"
+            f" {found.rows}x{found.columns} pixels that it claims"
+        )
 
 
 # --- JPEG 2000 -----------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def find(header: Dataset, image: Image) -> tuple[EmbeddedOverlay, ...]:
         if position in (None, "", "0") or group << 16 | _DATA in header:
             continue
         size = tuple(text_of(header, group << 16 | element) for element in (_ROWS, _COLUMNS))
-        is_unused = image.high_bit < int(position) < image.bits_allocated
+        is_unused = position.isdecimal() and image.high_bit < int(position) < image.bits_allocated
         if not is_unused or size != (str(image.rows), str(image.columns)):
             raise TranscodeUnsupported(
                 f"the overlay of group {group:04X} does not lie in unused bits of the whole image"

@@ -3,10 +3,14 @@
 What the fuzzing finds by chance is here on purpose, at its worst.
 """
 
+import os
+import re
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import imagecodecs
 import pytest
 from codec_support import (
     EXPLICIT,
@@ -22,7 +26,7 @@ from codec_support import (
 
 from gateway.codecs.processes import CodecPool
 from gateway.dicom.encoding import element_header
-from gateway.errors import CodecFailed, TranscodeError
+from gateway.errors import CodecFailed, TranscodeError, TranscodeUnsupported
 from gateway.model import TranscodeOptions
 
 GREY = noise((1, 32, 32), "u1")
@@ -101,3 +105,95 @@ def test_what_codecs_write_to_stderr_is_not_in_the_log_of_the_gateway(tmp_path, 
         )
     codecs.close()
     assert capfd.readouterr().err == ""
+
+
+# --- codestreams that claim more than they hold --------------------------------------------------
+
+
+def _jpeg_claims(data: bytes, rows: int, columns: int) -> bytes:
+    at = next(
+        at
+        for at in range(len(data))
+        if data[at] == 0xFF and data[at + 1] in (0xC0, 0xC1, 0xC3, 0xF7)
+    )
+    return data[: at + 5] + struct.pack(">HH", rows, columns) + data[at + 9 :]
+
+
+def _jpeg2000_claims(data: bytes, rows: int, columns: int) -> bytes:
+    """Its size, and that of its one tile."""
+    size = struct.pack(">4I", columns, rows, 0, 0)
+    return data[:8] + size + size[:8] + data[32:]
+
+
+def _jpegxl_claims(data: bytes, rows: int, columns: int) -> bytes:
+    """Two sizes of 30 bits, no ratio, everything else by default (ISO/IEC 18181-1 D.2, D.3)."""
+    fields = ((0, 1), (3, 2), (rows - 1, 30), (0, 3), (3, 2), (columns - 1, 30), (1, 1))
+    value = shift = 0
+    for number, bits in fields:
+        value |= number << shift
+        shift += bits
+    return b"\xff\x0a" + value.to_bytes(-(-shift // 8), "little") + data[12:]
+
+
+_JPEG = bytes(imagecodecs.jpeg8_encode(GREY[0], level=90))
+_SV1 = bytes(imagecodecs.jpeg8_encode(GREY[0], lossless=True, predictor=1, bitspersample=8))
+_LS = bytes(imagecodecs.jpegls_encode(GREY[0], out=8192))
+_J2K = bytes(imagecodecs.jpeg2k_encode(GREY[0], codecformat="j2k", reversible=True))
+_HTJ2K = bytes(imagecodecs.htj2k_encode(GREY[0], reversible=True))
+_XL = bytes(imagecodecs.jpegxl_encode(GREY[0], lossless=True, usecontainer=False))
+_J = "1.2.840.10008.1.2.4."
+CLAIMS: dict[str, tuple[str, bytes, Callable[[bytes, int, int], bytes]]] = {
+    "JPEG": (_J + "50", _JPEG, _jpeg_claims),
+    "JPEG Lossless": (_J + "70", _SV1, _jpeg_claims),
+    "JPEG-LS": (_J + "80", _LS, _jpeg_claims),
+    "JPEG 2000": (_J + "90", _J2K, _jpeg2000_claims),
+    "HTJ2K": (_J + "201", _HTJ2K, _jpeg2000_claims),
+    "JPEG XL": (_J + "110", _XL, _jpegxl_claims),
+    "recompressed JPEG": (_J + "111", _XL, _jpegxl_claims),
+}
+
+
+def _claiming(folder: Path, codec: str, rows: int, columns: int, **described: object) -> Path:
+    syntax_uid, codestream, claims = CLAIMS[codec]
+    header = header_of(GREY)
+    for keyword, value in described.items():
+        setattr(header, keyword, value)
+    pixels = encapsulated([claims(codestream, rows, columns)])
+    return write_file(folder / "bomb.dcm", syntax_uid, header, pixels)
+
+
+@pytest.mark.parametrize("codec", CLAIMS)
+def test_a_codestream_of_another_size_than_the_data_set_reaches_no_decoder(codec, fails, tmp_path):
+    reason = fails(_claiming(tmp_path, codec, 30000, 30000), TranscodeError)
+    assert re.search("(has|cannot hold the) 30000x30000 pixels", reason)
+
+
+@pytest.mark.parametrize("codec", CLAIMS)
+def test_an_image_that_claims_more_than_the_memory_limit_reaches_no_decoder(codec, fails, tmp_path):
+    source = _claiming(tmp_path, codec, 30000, 30000, Rows=30000, Columns=30000)
+    assert "30000x30000 needs 20599 MB" in fails(source, TranscodeUnsupported)
+
+
+@pytest.mark.parametrize("codec", CLAIMS)
+def test_a_codestream_that_claims_what_is_allowed_costs_no_more_than_such_an_image(
+    codec, pool, tmp_path
+):
+    colours = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    described = colours if codec == "JPEG XL" else {}
+    source = _claiming(tmp_path, codec, 3000, 3000, Rows=3000, Columns=3000, **described)
+    [before], used = pool.process_ids(), _cpu_seconds(pool)
+    with suppress(CodecFailed):  # JPEG 2000 fills up what is missing
+        pool.transcode(source, tmp_path / "result.dcm", [EXPLICIT], TranscodeOptions())
+    assert pool.process_ids() == [before]
+    assert _cpu_seconds(pool) - used < 3
+
+
+def _cpu_seconds(pool: CodecPool) -> float:
+    [process_id] = pool.process_ids()
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_jpeg_2000_of_more_pixels_than_32_bits_can_count_is_refused(fails, tmp_path):
+    source = _claiming(tmp_path, "HTJ2K", 0xFFFFFFFF, 0xFFFFFFFF)
+    assert "has 4294967295x4294967295 pixels" in fails(source, TranscodeError)

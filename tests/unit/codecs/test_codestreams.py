@@ -84,6 +84,16 @@ def test_what_is_no_codestream_is_refused(data):
         inspect(data)
 
 
+@pytest.mark.parametrize("lossless", [False, True])
+def test_jpeg_of_more_pixels_than_its_bytes_can_hold_is_refused(lossless):
+    frame = np.zeros((640, 640), "u1")
+    how = {"lossless": True, "predictor": 1} if lossless else {"level": 90, "optimize": True}
+    flat = bytes(imagecodecs.jpeg8_encode(frame, bitspersample=8, **how))
+    assert inspect(flat).rows == 640  # there are none that are smaller
+    with pytest.raises(CodecFailed, match="cannot hold the 640x640 pixels"):
+        inspect(flat[: len(flat) // 2] + b"\xff\xd9")
+
+
 @given(st.sampled_from([j2k(RGB), bytes(imagecodecs.jpeg8_encode(RGB))]), st.data())
 def test_damaged_headers_are_read_or_refused(good, data):
     damaged = bytearray(good)

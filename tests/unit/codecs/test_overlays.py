@@ -6,6 +6,7 @@ from codec_support import EXPLICIT, J2K, RLE, convert, header_of, native, noise,
 from pydicom import dcmread
 from pydicom.overlays import numpy_handler
 
+from gateway.codecs.headers import put
 from gateway.errors import TranscodeUnsupported
 
 
@@ -75,5 +76,13 @@ def test_overlays_that_are_somewhere_else_are_refused(bit, columns, tmp_path):
     source = tmp_path / "source.dcm"
     frames = noise((1, 5, 7), "u2", 12)
     write_with_overlays(source, frames, {0x6000: (bit, np.zeros_like(frames))}, columns=columns)
+    with pytest.raises(TranscodeUnsupported, match="overlay of group 6000"):
+        convert(source, tmp_path / "target.dcm", J2K)
+
+
+def test_an_overlay_whose_place_is_no_number_is_refused(tmp_path):
+    header = header_of(noise((1, 5, 7), "u2", 12), BitsStored=12)
+    put(header, 0x60000102, "LO", "x")
+    source = write_file(tmp_path / "source.dcm", EXPLICIT, header, native(bytes(70)))
     with pytest.raises(TranscodeUnsupported, match="overlay of group 6000"):
         convert(source, tmp_path / "target.dcm", J2K)
