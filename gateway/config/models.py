@@ -157,6 +157,20 @@ class Http(Section):
     port: ListeningPort = 8042
 
 
+class Jobs(Section):
+    """What clients and scripts have done in the background over the REST interface."""
+
+    concurrent: Annotated[int, Field(ge=0)] = Field(
+        default=2, description="so many jobs run at the same time; 0: one per core"
+    )
+    history: Annotated[int, Field(ge=0)] = Field(
+        default=10, description="so many jobs that have ended are remembered, with their files"
+    )
+    durable: bool = Field(
+        default=True, description="jobs outlive a restart: what had not ended begins anew"
+    )
+
+
 class Log(Section):
     """One line per outcome, on standard error."""
 
@@ -175,5 +189,6 @@ class Configuration(Section):
     codecs: Codecs = Codecs()
     retry: Retry = Retry()
     http: Http = Http()
+    jobs: Jobs = Jobs()
     log: Log = Log()
     destinations: dict[DestinationName, Destination] = Field(default_factory=dict)

@@ -19,6 +19,7 @@ class Fault(Enum):
     TIMEOUT = (16, "Timeout", 500)
     UNKNOWN_RESOURCE = (17, "Unknown resource", 404)
     FULL_STORAGE = (19, "The file storage is full", 507)
+    CANCELED_JOB = (37, "This job was canceled", 500)
     UNKNOWN_TAG = (27, "Unknown DICOM tag", 400)
     REVISION = (43, "A bad revision number was provided", 409)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class JobState(StrEnum):
@@ -38,6 +38,13 @@ class JobView:
     created_at: datetime
     completed_at: datetime | None
     run_seconds: float
+
+
+class JobOutput(NamedTuple):
+    """A file that a job has made."""
+
+    path: Path
+    media_type: str
 
 
 class Running(Protocol):
@@ -89,3 +96,30 @@ class Jobs(Protocol):
 
     def run(self, kind: str, request: Mapping[str, Any], priority: int = 0) -> JobView:
         """The same, and wait for its end. The view tells whether it failed."""
+
+    def list(self) -> list[JobView]:
+        """All jobs that wait, run, or are remembered, by their ids."""
+
+    def view(self, job_id: str) -> JobView | None:
+        """One of them."""
+
+    def cancel(self, job_id: str) -> bool:
+        """End it as a failure: at once, or when it next tells its progress. No harm after its end.
+
+        This and the next three answer False when there is no such job, or its state forbids that.
+        """
+
+    def pause(self, job_id: str) -> bool:
+        """Let it rest until resume(). No harm after its end."""
+
+    def resume(self, job_id: str) -> bool:
+        """Have a paused job done, from its beginning."""
+
+    def resubmit(self, job_id: str) -> bool:
+        """Have a failed job done again, from its beginning."""
+
+    def output(self, job_id: str, name: str) -> JobOutput | None:
+        """What a successful job has made under this name."""
+
+    def delete_output(self, job_id: str, name: str) -> bool:
+        """Remove that file; False when there is none."""
