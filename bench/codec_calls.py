@@ -36,9 +36,10 @@ class Calls:
     def __bool__(self) -> bool:
         return bool(self.decode_source or self.encode)
 
-    def run(self, *, verify: bool) -> None:
-        """As many calls as the pipeline makes, one piece after the other."""
-        for index in range(self.pieces):
+    def run(self, *, verify: bool, pieces: int | None = None) -> None:
+        """All calls for all pieces, or for so many, one piece after the other, round and round."""
+        for number in range(self.pieces if pieces is None else pieces):
+            index = number % self.pieces
             if self.decode_source:
                 self.decode_source(index)
             coded = self.encode(index) if self.encode else b""

@@ -122,8 +122,9 @@ def cost_sheet(found: Sequence[Cost]) -> Sheet:
 def worker_sheet(found: Sequence[Workers]) -> Sheet:
     """One process and two."""
     return Sheet(
-        f"Two codec processes against one: MB/s (goal: {WORKERS_GOAL} times as fast)",
-        ("route", "objects", "one", "two", "times", "quiet pairs"),
+        f"Two codec processes against one: MB/s, how many times as fast (goal: {WORKERS_GOAL}), and"
+        " the same of two processes that do nothing but the bare calls",
+        ("route", "objects", "one", "two", "times", "bare", "quiet pairs"),
         [_worker_row(each) for each in found],
     )
 
@@ -162,8 +163,9 @@ def _worker_row(workers: Workers) -> tuple[str, ...]:
         for seconds in ([pair.one_s for pair in pairs], [pair.two_s for pair in pairs])
     )
     times = f"{statistics.median(pair.ratio for pair in pairs):.2f}"
+    bare = f"{statistics.median(pair.bare_ratio for pair in pairs):.2f}"
     return (
-        *(workers.route.title, workers.what, one, two, times),
+        *(workers.route.title, workers.what, one, two, times, bare),
         f"{len(still)} of {len(workers.pairs)}",
     )
 

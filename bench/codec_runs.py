@@ -1,5 +1,6 @@
 """Timing: bare calls and the pipeline around them, in turn; one codec process and two."""
 
+import multiprocessing
 import os
 import statistics
 import time
@@ -21,6 +22,8 @@ _FEWEST_ROUNDS = 5
 _SETTLED = 0.01
 # Of a core. Where others use more of it, two processes cannot be twice as fast as one.
 _QUIET = 0.15
+# What is to be done lies in memory, and is inherited.
+_FORK = multiprocessing.get_context("fork")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -47,15 +50,25 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The same work by one process, then by two. others: cores that others used meanwhile."""
+    """The same work by one process, then by two: through the pipeline, and bare.
+
+    others: cores that others used meanwhile.
+    """
 
     one_s: float
     two_s: float
+    bare_one_s: float
+    bare_two_s: float
     others: float
 
     @property
     def ratio(self) -> float:
         return self.one_s / self.two_s
+
+    @property
+    def bare_ratio(self) -> float:
+        """What the machine allows: cores may share caches, memory and a power budget."""
+        return self.bare_one_s / self.bare_two_s
 
 
 class Pipeline:
@@ -112,7 +125,9 @@ def compare(calls: Calls, pipeline: Pipeline, repeat: int, budget_s: float) -> l
     return rounds
 
 
-def compare_workers(one: Pipeline, two: Pipeline, repeat: int, budget_s: float) -> list[Pair]:
+def compare_workers(
+    calls: Calls, one: Pipeline, two: Pipeline, repeat: int, budget_s: float
+) -> list[Pair]:
     """Pairs until the median of the quiet ones has settled, or the time is over.
 
     repeat: files; of a single one, the frames are spread over the processes.
@@ -122,7 +137,7 @@ def compare_workers(one: Pipeline, two: Pipeline, repeat: int, budget_s: float) 
     end = time.monotonic() + budget_s
     pairs: list[Pair] = []
     while not _is_settled([pair.ratio for pair in quiet(pairs)]) and time.monotonic() < end:
-        pairs.append(_pair(one, two, repeat))
+        pairs.append(_pair(calls, one, two, repeat))
     return pairs
 
 
@@ -170,12 +185,36 @@ def _round(calls: Calls, pipeline: Pipeline, repeat: int) -> Round:
     )
 
 
-def _pair(one: Pipeline, two: Pipeline, repeat: int) -> Pair:
+def _pair(calls: Calls, one: Pipeline, two: Pipeline, repeat: int) -> Pair:
     started, others = time.perf_counter(), _others_s(one, two)
     one_s = one.run(verify=True, repeat=repeat).wall_s
     two_s = two.run(verify=True, repeat=repeat, at_once=2).wall_s
-    others = _others_s(one, two) - others
-    return Pair(one_s, two_s, max(0.0, others / (time.perf_counter() - started)))
+    others = (_others_s(one, two) - others) / (time.perf_counter() - started)
+    pieces = repeat * calls.pieces
+    return Pair(
+        one_s, two_s, _bare_s(calls, pieces, 1), _bare_s(calls, pieces, 2), max(0.0, others)
+    )
+
+
+def _bare_s(calls: Calls, pieces: int, processes: int) -> float:
+    """How long so many processes take for so many pieces, each for its share."""
+    ready, go = _FORK.Barrier(processes + 1), _FORK.Barrier(processes + 1)
+
+    def work() -> None:
+        calls.run(verify=True, pieces=1)
+        ready.wait()
+        go.wait()
+        calls.run(verify=True, pieces=pieces // processes)
+
+    workers = [_FORK.Process(target=work) for _ in range(processes)]
+    for worker in workers:
+        worker.start()
+    ready.wait()
+    go.wait()
+    started = time.perf_counter()
+    for worker in workers:
+        worker.join()
+    return time.perf_counter() - started
 
 
 def _is_settled(ratios: Sequence[float]) -> bool:

@@ -66,7 +66,7 @@ class Bench:
                 self.found.codecs.append(Codec(route, speeds(calls, image, self.budget_s / 5)))
             self._cost(route, image, calls, repeat)
             if route.target_name in _SPREAD and route.source_name == EXPLICIT:
-                self._workers(route, image, repeat * _MORE_FILES)
+                self._workers(route, image, calls, repeat * _MORE_FILES)
 
     def _cost(self, route: Route, image: Image, calls: Calls, repeat: int) -> None:
         pipeline = Pipeline(self.one, route, image, self.folder)
@@ -74,12 +74,12 @@ class Bench:
         pixel_bytes = image.pixel_bytes * repeat
         self.found.costs.append(Cost(route, len(image.pixels), pixel_bytes, rounds, bool(calls)))
 
-    def _workers(self, route: Route, image: Image, files: int) -> None:
+    def _workers(self, route: Route, image: Image, calls: Calls, files: int) -> None:
         one, two = (Pipeline(pool, route, image, self.folder) for pool in (self.one, self.two))
         what = f"{files} files"
         if len(image.pixels) > 1:
             files, what = 1, f"1 of {len(image.pixels)} frames"
-        pairs = compare_workers(one, two, files, self.budget_s)
+        pairs = compare_workers(calls, one, two, files, self.budget_s)
         self.found.workers.append(Workers(route, what, image.pixel_bytes * files, pairs))
 
 
