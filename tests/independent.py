@@ -136,6 +136,10 @@ def _liblj92(data: Codestream, dataset: Dataset) -> np.ndarray | None:
     return imagecodecs.ljpeg_decode(data)
 
 
+def _jpeg_in_jpeg_xl(data: Codestream, dataset: Dataset) -> np.ndarray:
+    return _libjpeg_turbo(imagecodecs.jpegxl_decode_jpeg(data), dataset)
+
+
 def _charls(data: Codestream, dataset: Dataset) -> np.ndarray:
     return imagecodecs.jpegls_decode(data)
 
@@ -192,6 +196,7 @@ _DECODERS: Mapping[str, Mapping[str, Decode]] = {
     _J + "90": _JPEG2000,
     _J + "91": _JPEG2000,
     _J + "110": _JPEG_XL,
+    _J + "111": {"libjpeg-turbo": _jpeg_in_jpeg_xl},
     _J + "112": {"libjxl": _libjxl},
     _J + "201": _HTJ2K,
     _J + "202": _HTJ2K,

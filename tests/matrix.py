@@ -181,7 +181,7 @@ class Check:
     def _is_labelled(self, before: Dataset, after: Dataset) -> bool:
         """Whether it has the source's codestreams, which its syntax holds as well."""
         pair = (before.file_meta.TransferSyntaxUID, after.file_meta.TransferSyntaxUID)
-        return pair in CONTAINED and (independent.frames_of(before) == independent.frames_of(after))
+        return pair in CONTAINED and before.PixelData == after.PixelData
 
     def _repacked(self, before: bytes, after: bytes) -> str:
         if self.words is not None and self.words.tobytes() == after[: self.words.nbytes]:

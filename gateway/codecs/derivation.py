@@ -25,6 +25,7 @@ _LOSSY, _RATIO, _METHOD = 0x00282110, 0x00282112, 0x00282114
 _EXTREMES = (0x00280106, 0x00280107)
 _LONGEST_DESCRIPTION = 1024  # VR ST
 _HTJ2K = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
+_JPEG_RECOMPRESSED = "1.2.840.10008.1.2.4.111"
 _METHODS = {
     Family.JPEG: "ISO_10918_1",
     Family.JPEG_LS: "ISO_14495_1",
@@ -44,6 +45,8 @@ class LossyStep:
         """The defined term of Lossy Image Compression Method."""
         if self.syntax.uid in _HTJ2K:
             return "ISO_15444_15"
+        if self.syntax.uid == _JPEG_RECOMPRESSED:
+            return _METHODS[Family.JPEG]  # what JPEG XL did to it is reversible
         return _METHODS.get(self.syntax.family, "ISO_18181_1")
 
 
