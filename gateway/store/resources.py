@@ -4,11 +4,20 @@ Everything here is part of the transaction that enters or deletes a version.
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from gateway.dicom.identifiers import resource_ids
 from gateway.dicom.main_tags import IDENTIFIER_TAGS, normalized, of_level
@@ -16,8 +25,9 @@ from gateway.model import Level, Summary
 from gateway.store import schema
 
 _resource, _identifier, _change = schema.resource, schema.identifier, schema.change
+_attachment = schema.attachment
 # What belongs to a resource and goes with it.
-_BELONGINGS = (_identifier, schema.resource_metadata, schema.label)
+_BELONGINGS = (_identifier, schema.resource_metadata, schema.label, _attachment, _change)
 
 
 class ChangeKind(StrEnum):
@@ -56,8 +66,9 @@ _TOUCH = (
 _DESCRIBE = (
     update(_resource)
     .where(_resource.c.resource_id == bindparam("id"))
-    .values(main_tags=bindparam("tags"))
+    .values(main_tags=bindparam("tags"), last_update=bindparam("now"))
 )
+_FORGET_CHANGES = delete(_change).where(_change.c.resource_id == bindparam("of"))
 
 
 def enter(connection: Connection, summary: Summary) -> None:
@@ -72,9 +83,10 @@ def enter(connection: Connection, summary: Summary) -> None:
     new = {level: each for level, each in ids.items() if each not in known}
     if new:
         _add(connection, ids, new, summary.main_tags, now)
-    if ids[Level.INSTANCE] in known:
-        tags = of_level(Level.INSTANCE, summary.main_tags)
-        connection.execute(_DESCRIBE, {"id": ids[Level.INSTANCE], "tags": tags})
+    instance_id = ids[Level.INSTANCE]
+    if instance_id in known:
+        known.remove(instance_id)
+        _describe_anew(connection, instance_id, summary, now)
     if known:
         connection.execute(_TOUCH, {"ids": list(known), "now": now})
 
@@ -86,18 +98,17 @@ def leave(connection: Connection, instance_id: str) -> None:
         parent_id = connection.scalar(
             select(_resource.c.parent_id).where(_resource.c.resource_id == resource_id)
         )
+        detach_files(connection, _attachment.c.resource_id == resource_id)
         for table in _BELONGINGS:
             connection.execute(delete(table).where(table.c.resource_id == resource_id))
-        connection.execute(delete(_change).where(_change.c.resource_id == resource_id))
         connection.execute(delete(_resource).where(_resource.c.resource_id == resource_id))
         resource_id = parent_id
-    if resource_id is not None:
-        touch(connection, ancestors(connection, resource_id))
 
 
-def touch(connection: Connection, resource_ids: Collection[str]) -> None:
-    """Something below them changed: they are not stable any more."""
-    connection.execute(_TOUCH, {"ids": list(resource_ids), "now": time.time()})
+def detach_files(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Have the files of these attachments removed once the transaction is committed."""
+    keys = select(_attachment.c.storage_key).where(which)
+    connection.execute(insert(schema.detached_file).from_select(["storage_key"], keys))
 
 
 def log_change(connection: Connection, kind: ChangeKind, level: Level, resource_id: str) -> None:
@@ -120,6 +131,14 @@ def ancestors(connection: Connection, resource_id: str) -> list[str]:
     return found
 
 
+def _describe_anew(connection: Connection, instance_id: str, summary: Summary, now: float) -> None:
+    """Other content came for an instance: to whoever follows the changes it is a new one."""
+    tags = of_level(Level.INSTANCE, summary.main_tags)
+    connection.execute(_DESCRIBE, {"id": instance_id, "tags": tags, "now": now})
+    connection.execute(_FORGET_CHANGES, {"of": instance_id})
+    log_change(connection, ChangeKind.NEW_INSTANCE, Level.INSTANCE, instance_id)
+
+
 def _add(
     connection: Connection,
     ids: Mapping[Level, str],
@@ -136,7 +155,7 @@ def _add(
             "main_tags": of_level(level, tags),
             "created_at": now,
             "last_update": now,
-            "is_stable": False,
+            "is_stable": level is Level.INSTANCE,
             "is_protected": False,
         }
         for level, resource_id in new.items()

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -71,11 +72,18 @@ resource = Table(
     Column("parent_id", ForeignKey("resource.resource_id"), index=True),
     Column("main_tags", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
-    # When something below it, or its metadata, changed last.
+    # When an instance came below it last.
     Column("last_update", Float, nullable=False),
+    # Nothing came for a while. An instance is stable from the start: nothing comes below it.
     Column("is_stable", Boolean, nullable=False),
     Column("is_protected", Boolean, nullable=False),
     Index(None, "level", "created_at"),
+    Index(
+        "ix_resource_unstable",
+        "last_update",
+        sqlite_where=text("NOT is_stable"),
+        postgresql_where=text("NOT is_stable"),
+    ),
 )
 
 # The few tags that resources are looked up by, normalized as PS3.4 C.2.2.2 compares them.
@@ -108,6 +116,9 @@ attachment = Table(
     Column("md5", String(32), nullable=False),
     Column("revision", Integer, nullable=False),
 )
+
+# Files of attachments that were replaced or deleted; they are to be removed.
+detached_file = Table("detached_file", metadata, Column("storage_key", Text, primary_key=True))
 
 label = Table(
     "label",

@@ -1,0 +1,72 @@
+"""Stability: a patient, study or series is stable when nothing came below it for a while.
+
+It is decided from the index alone, so that what becomes stable while the gateway is down, or is
+about to when it stops, is told at the next start. What comes later makes it unstable again.
+"""
+
+import time
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, bindparam, case, not_, select, update
+
+from gateway.model import Level
+from gateway.store import schema
+from gateway.store.committer import Committer
+from gateway.store.resources import ChangeKind, log_change
+
+_resource = schema.resource
+_IS_STABLE = {
+    Level.SERIES: ChangeKind.STABLE_SERIES,
+    Level.STUDY: ChangeKind.STABLE_STUDY,
+    Level.PATIENT: ChangeKind.STABLE_PATIENT,
+}
+# A series is told before its study, and that before its patient, as Orthanc does.
+_LOWEST_FIRST = case(
+    {level: order for order, level in enumerate(_IS_STABLE)}, value=_resource.c.level
+)
+_DUE = (
+    select(_resource.c.resource_id, _resource.c.level)
+    .where(not_(_resource.c.is_stable), _resource.c.last_update <= bindparam("quiet_since"))
+    .order_by(_resource.c.last_update, _LOWEST_FIRST)
+    .limit(bindparam("at_most"))
+)
+_SETTLE = (
+    update(_resource)
+    .where(
+        _resource.c.resource_id == bindparam("id"),
+        not_(_resource.c.is_stable),
+        _resource.c.last_update <= bindparam("quiet_since"),
+    )
+    .values(is_stable=True)
+)
+
+
+class Stability:
+    """Finds what has become stable, and notes it among the changes, once."""
+
+    def __init__(self, engine: Engine, committer: Committer, age_s: float) -> None:
+        """age_s: how long nothing may have come."""
+        self._engine = engine
+        self._committer = committer
+        self._age_s = age_s
+
+    def settle(self, limit: int) -> int:
+        """Note up to `limit` resources as stable; answer how many."""
+        quiet_since = time.time() - self._age_s
+        with self._engine.connect() as connection:
+            due = connection.execute(_DUE, {"quiet_since": quiet_since, "at_most": limit}).all()
+        if not due:
+            return 0
+        return self._committer.commit(
+            lambda connection: sum(_settle(connection, row, quiet_since) for row in due)
+        )
+
+
+def _settle(connection: Connection, row: Row[Any], quiet_since: float) -> bool:
+    """False when something came, or it went, since it was found."""
+    settled = connection.execute(_SETTLE, {"id": row.resource_id, "quiet_since": quiet_since})
+    if not settled.rowcount:
+        return False
+    level = Level(row.level)
+    log_change(connection, _IS_STABLE[level], level, row.resource_id)
+    return True
