@@ -5,8 +5,8 @@ process.py is one of them; spreading.py has several of them make one image.
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from gateway.errors import CodecFailed, QualityTooLow, TranscodeUnsupported
 from gateway.model import TranscodeOptions, TranscodeReport
 
 SCRATCH_SUFFIX = ".work"
-"""Of the folder beside a target that holds what is on its way to it."""
+"""Of the folder beside a target that holds what is on its way to it, when anything has to be."""
 # To ask how many frames a file has costs some milliseconds.
 _WORTH_A_LOOK_BYTES = 1 << 20
 
@@ -42,9 +42,9 @@ class CodecPool:
         """See ports.Codecs. Raises CodecProcessDied, CodecTimedOut, CodecFailed,
         TranscodeUnsupported, VerificationFailed; then there is no file at `target`.
         """
-        if target.exists():
-            raise CodecFailed("the target exists already")
         scratch = target.with_name(target.name + SCRATCH_SUFFIX)
+        if target.exists() or scratch.exists():
+            raise CodecFailed("the target exists already")
         request = {
             "source": os.fspath(source),
             "target": os.fspath(target),
@@ -52,12 +52,14 @@ class CodecPool:
             "ladder": list(ladder),
             "options": asdict(options),
         }
-        with self._idle.borrowed() as process, _scratch(scratch):
+        with self._idle.borrowed() as process:
             try:
                 return _report(self._carry_out(process, request, source.stat().st_size))
             except BaseException:
                 target.unlink(missing_ok=True)
                 raise
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
 
     def _carry_out(
         self, process: CodecProcess, request: dict[str, Any], size_bytes: int
@@ -83,15 +85,6 @@ class CodecPool:
     def process_ids(self) -> list[int]:
         """The operating system's ids of the processes."""
         return [process.pid for process in self._processes]
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[None]:
-    folder.mkdir()
-    try:
-        yield
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _report(result: dict[str, Any]) -> TranscodeReport:

@@ -44,6 +44,7 @@ class Spreading:
         return report | {"refusals": outline["refusals"]}
 
     def _make(self, ranges: list[tuple[int, int]]) -> list[Path]:
+        Path(self._request["scratch"]).mkdir()
         waiting = deque(ranges)
         parts = []
         try:

@@ -39,13 +39,22 @@ _INFLATED_SHARE = 4
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to be made. scratch: a folder for what is on its way; the caller removes it."""
+    """One file to be made.
+
+    scratch: a folder for what is on its way. It is made by whoever needs it first, as most do not;
+    the caller removes it.
+    """
 
     source: Path
     target: Path
     syntax: TransferSyntax
     options: TranscodeOptions
     scratch: Path
+
+    def on_its_way(self, name: str) -> Path:
+        """Where a file can be put that is not the target."""
+        self.scratch.mkdir(exist_ok=True)
+        return self.scratch / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def _transcode(job: Job, limits: Limits) -> TranscodeReport:
 
 def _inflated(job: Job, meta: FileMeta, limits: Limits) -> Path:
     """The source in Explicit VR Little Endian: made once for all rungs of a ladder."""
-    path = job.scratch / "inflated"
+    path = job.on_its_way("inflated")
     if not path.exists():
         inflate(job.source, meta, path, maximum_bytes=limits.memory_bytes // _INFLATED_SHARE)
     return path
@@ -115,7 +124,7 @@ def _inflated(job: Job, meta: FileMeta, limits: Limits) -> Path:
 
 def _make_deflated(job: Job, limits: Limits, head: Head) -> Made | None:
     """By way of a file in Explicit VR Little Endian, which the source may be already."""
-    plain = replace(job, target=job.scratch / "plain", syntax=EXPLICIT_LE)
+    plain = replace(job, target=job.on_its_way("plain"), syntax=EXPLICIT_LE)
     made = _make(plain, limits, head)
     if made is not None:
         deflate(plain.target, job.target, job.syntax.uid, verify=job.options.verify)
@@ -169,7 +178,8 @@ def _written(source: Source, job: Job, limits: Limits) -> Made | None:
 def _recoded(source: Source, pixels: PixelElement, work: Work, job: Job, limits: Limits) -> Made:
     pieces = prepare(source, pixels, job.syntax, work, job.options, limits)
     limits.grant(pieces.plan.source_bytes + pieces.plan.native_bytes)
-    with SpooledTemporaryFile(_SPOOLED_IN_MEMORY_BYTES, dir=str(job.scratch)) as file:
+    # On disk it has no name, and is gone with this process.
+    with SpooledTemporaryFile(_SPOOLED_IN_MEMORY_BYTES, dir=str(job.target.parent)) as file:
         spooled = spool(pieces.of(0, pieces.plan.source.frames), cast(BinaryIO, file))
         return put_together(pieces, [spooled], pieces.difference, job, limits)
 
