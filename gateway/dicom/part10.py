@@ -122,6 +122,36 @@ def read_meta(path: Path) -> FileMeta:
         raise InstanceUnreadable(f"not a DICOM file: {_in_short(exc)}") from exc
 
 
+def read_to_pixels(path: Path) -> tuple[Dataset, BaseTag | None]:
+    """The data set up to its pixels, and the tag of the element that holds them, None without.
+
+    Nothing is decoded, and there is no file meta information. Raises InstanceUnreadable.
+    """
+    found: list[BaseTag] = []
+
+    def is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if tag in _PIXEL_DATA:
+            found.append(tag)
+        return bool(found)
+
+    meta = read_meta(path)
+    syntax = syntaxes.by_uid(meta.transfer_syntax_uid)
+    try:
+        with path.open("rb") as file:
+            file.seek(meta.data_set_offset)
+            dataset = read_dataset(
+                _inflated(file) if syntax.is_deflated else file,
+                is_implicit_VR=syntax.is_implicit_vr,
+                is_little_endian=syntax.is_little_endian,
+                stop_when=is_pixel_data,
+            )
+    except InstanceUnreadable:
+        raise
+    except Exception as exc:
+        raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
+    return dataset, found[0] if found else None
+
+
 def read_header(path: Path) -> Dataset:
     """The data set up to Pixel Data, decoded when asked for. Raises InstanceUnreadable."""
     meta = read_meta(path)

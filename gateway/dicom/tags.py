@@ -2,7 +2,7 @@
 
 It is made for every image and every script, so it decodes the encoded bytes directly, without
 pydicom's conversion into Python values: that takes several times as long and stumbles over bad
-values.
+values. What an element's value reads as text is shared with the views of views.py.
 Standard: PS3.5 6.2.
 """
 
@@ -27,18 +27,19 @@ _CHARSET = 0x00080005
 _PIXEL_REPRESENTATION = 0x00280103
 _TEXT_OF_CHARSET = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _TEXT_OF_ASCII = frozenset({"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"})
-_NUMBER_FORMATS = {
+TEXTS = _TEXT_OF_CHARSET | _TEXT_OF_ASCII
+NUMBER_FORMATS = {
     "US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d",
     "AT": "HH",
 }  # fmt: skip
 # A private value that happens to be text is worth showing; more than this is somebody's bulk data.
 _MAXIMUM_UNKNOWN_BYTES = 256
 # Nobody nests deeper; hostile data sets do.
-_MAXIMUM_DEPTH = 32
+MAXIMUM_DEPTH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class Context:
     """What the meaning of an element depends on, and items inherit from the data set around."""
 
     encoding: str = "latin_1"
@@ -59,7 +60,7 @@ def tags(dataset: Dataset) -> dict[str, Any]:
     Never raises: a value that is not what its VR demands is given as the text it is; a sequence
     that cannot be parsed is empty.
     """
-    return _table(dataset, _Context())
+    return _table(dataset, Context())
 
 
 def text_of(dataset: Dataset, tag: int) -> str | None:
@@ -71,13 +72,13 @@ def text_of(dataset: Dataset, tag: int) -> str | None:
         return None
     element: Any = dataset.get_item(tag)  # pydicom's annotation forgets RawDataElement
     if isinstance(element, RawDataElement):
-        return _plain(element, dictionary_vr(tag, signed_pixels=False), _Context())
-    text = _converted(element.value, element.VR, _Context())
+        return _shown(element, dictionary_vr(tag, signed_pixels=False), Context())
+    text = _converted(element.value, element.VR, Context())
     return text if isinstance(text, str) else None
 
 
-def _table(dataset: Dataset, outer: _Context) -> dict[str, Any]:
-    context = _context_of(dataset, outer)
+def _table(dataset: Dataset, outer: Context) -> dict[str, Any]:
+    context = context_of(dataset, outer)
     table: dict[str, Any] = {}
     for tag, element in dataset.items():
         if tag & 0xFFFF == 0:
@@ -91,7 +92,8 @@ def _table(dataset: Dataset, outer: _Context) -> dict[str, Any]:
     return table
 
 
-def _context_of(dataset: Dataset, outer: _Context) -> _Context:
+def context_of(dataset: Dataset, outer: Context) -> Context:
+    """What holds inside of a data set, or an item, that is found in `outer`."""
     inner = replace(outer, depth=outer.depth + 1)
     charset = text_of(dataset, _CHARSET)
     if charset is not None:
@@ -110,17 +112,32 @@ def _name(tag: int) -> str:
 # --- values as encoded ---------------------------------------------------------------------------
 
 
-def _encoded(dataset: Dataset, element: RawDataElement, context: _Context) -> Any:
+def _encoded(dataset: Dataset, element: RawDataElement, context: Context) -> Any:
     """Text, a list of tables, or None for what scripts do not see."""
-    vr = element.VR
-    if vr == "UN" or vr not in KNOWN:
-        vr = _known_vr(dataset, element.tag, context)
+    vr = vr_of(dataset, element, context)
     if vr == "SQ":
-        return _items(dataset, element.tag, context)
-    return _plain(element, vr, context)
+        return _tables(items_of(dataset, element.tag), context)
+    return _shown(element, vr, context)
 
 
-def _plain(element: RawDataElement, vr: str, context: _Context) -> str | None:
+def _shown(element: RawDataElement, vr: str, context: Context) -> str | None:
+    text = plain_text(element, vr, context)
+    if text is None and element.value is not None and (vr == "UN" or vr in NUMBER_FORMATS):
+        return _text_in_disguise(element.value)
+    return text
+
+
+def vr_of(dataset: Dataset, element: RawDataElement, context: Context) -> str:
+    """The VR as it was said; that of the dictionaries when it was not, or was UN; else UN."""
+    if element.VR in KNOWN and element.VR != "UN":
+        return str(element.VR)
+    if element.tag.is_private:
+        return _private_vr(dataset, element.tag)
+    return dictionary_vr(element.tag, signed_pixels=context.signed_pixels)
+
+
+def plain_text(element: RawDataElement, vr: str, context: Context) -> str | None:
+    """The value as text; None when its VR is binary, or it is not what its VR demands."""
     raw = element.value
     if raw is None:  # empty, or left in the file because it is long
         return "" if element.length == 0 else None
@@ -128,17 +145,17 @@ def _plain(element: RawDataElement, vr: str, context: _Context) -> str | None:
         return _unpadded(decode(raw, context.encoding, person_name=vr == "PN"))
     if vr in _TEXT_OF_ASCII:
         return _unpadded(raw.decode("latin_1"))
-    if vr in _NUMBER_FORMATS:
+    if vr in NUMBER_FORMATS:
         return _numbers(raw, vr, little_endian=element.is_little_endian)
-    return _text_in_disguise(raw) if vr == "UN" else None
+    return None
 
 
 def _numbers(raw: bytes, vr: str, *, little_endian: bool) -> str | None:
-    form = ("<" if little_endian else ">") + _NUMBER_FORMATS[vr]
+    form = ("<" if little_endian else ">") + NUMBER_FORMATS[vr]
     try:
         rows = list(struct.iter_unpack(form, raw))
     except struct.error:
-        return _text_in_disguise(raw)
+        return None
     if vr == "AT":
         return "\\".join(f"{group:04x},{element:04x}" for group, element in rows)
     if vr in ("FL", "FD"):
@@ -159,34 +176,32 @@ def _unpadded(text: str) -> str:
     return text.partition("\0")[0].rstrip(" ")
 
 
-def _known_vr(dataset: Dataset, tag: BaseTag, context: _Context) -> str:
-    """The VR that the dictionaries know for an element that does not say it, else UN."""
-    if tag.is_private:
-        return _private_vr(dataset, tag)
-    return dictionary_vr(tag, signed_pixels=context.signed_pixels)
-
-
 def _private_vr(dataset: Dataset, tag: BaseTag) -> str:
     if tag.is_private_creator:
         return "LO"
-    creator = text_of(dataset, tag.group << 16 | tag.element >> 8)
     try:
-        return private_dictionary_VR(tag, creator or "")
+        return private_dictionary_VR(tag, private_creator(dataset, tag))
     except KeyError:
         return "UN"
 
 
-def _items(dataset: Dataset, tag: BaseTag, context: _Context) -> list[dict[str, Any]]:
+def private_creator(dataset: Dataset, tag: BaseTag) -> str:
+    """Who reserved the block that a private element is in (PS3.5 7.8.1), "" when nobody did."""
+    return text_of(dataset, tag.group << 16 | tag.element >> 8) or ""
+
+
+def items_of(dataset: Dataset, tag: BaseTag) -> Sequence | list[Dataset]:
+    """The items of a sequence as read from a file; none when it cannot be parsed."""
     try:
         sequence = dataset[tag].value
     # The bytes come from anywhere, and pydicom's parser answers them with any exception there is.
     except Exception:  # noqa: BLE001
         return []
-    return _tables(sequence, context) if isinstance(sequence, Sequence) else []
+    return sequence if isinstance(sequence, Sequence) else []
 
 
-def _tables(sequence: Iterable[Dataset], context: _Context) -> list[dict[str, Any]]:
-    if context.depth >= _MAXIMUM_DEPTH:
+def _tables(sequence: Iterable[Dataset], context: Context) -> list[dict[str, Any]]:
+    if context.depth >= MAXIMUM_DEPTH:
         return []
     return [_table(item, context) for item in sequence]
 
@@ -194,12 +209,17 @@ def _tables(sequence: Iterable[Dataset], context: _Context) -> list[dict[str, An
 # --- values that pydicom has converted, or that were set in memory -------------------------------
 
 
-def _converted(value: Any, vr: str, context: _Context) -> Any:
+def _converted(value: Any, vr: str, context: Context) -> Any:
     """As _encoded(), for Python values."""
     if isinstance(value, Sequence):
         return _tables(value, context)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _text_in_disguise(bytes(value)) if vr == "UN" else None
+    return converted_text(value, vr, context)
+
+
+def converted_text(value: Any, vr: str, context: Context) -> str:
+    """The text of a Python value that is neither a sequence nor bytes."""
     if value is None:
         return ""
     if isinstance(value, PersonName) and isinstance(value.original_string, bytes):
