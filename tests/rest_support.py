@@ -26,7 +26,7 @@ from gateway.model import Origin, OriginKind, TranscodeOptions, TranscodeReport
 from gateway.rest.api import api_routes
 from gateway.rest.application import Application
 from gateway.rest.errors import ApiError
-from gateway.rest.jobs import JobKind, JobState, JobView
+from gateway.rest.jobs import JobKind, JobOutput, JobState, JobView
 from gateway.rest.services import Services
 from gateway.store.catalogue import Catalogue
 from gateway.store.ingest import StoreIngest
@@ -115,6 +115,42 @@ class JobsAtOnce:
             view = replace(view, state=JobState.FAILURE, error_code=number, error_details=details)
         self.done[view.job_id] = view
         return view
+
+    def list(self) -> list[JobView]:
+        """See Jobs."""
+        return [view for _, view in sorted(self.done.items())]
+
+    def view(self, job_id: str) -> JobView | None:
+        """See Jobs."""
+        return self.done.get(job_id)
+
+    def cancel(self, job_id: str) -> bool:
+        """See Jobs: it has ended."""
+        return job_id in self.done
+
+    def pause(self, job_id: str) -> bool:
+        """See Jobs: it has ended."""
+        return job_id in self.done
+
+    def resume(self, job_id: str) -> bool:
+        """See Jobs: none is paused."""
+        return False
+
+    def resubmit(self, job_id: str) -> bool:
+        """See Jobs: none waits for that."""
+        return False
+
+    def output(self, job_id: str, name: str) -> JobOutput | None:
+        """See Jobs; an archive is all that a job makes."""
+        path = self._outputs / job_id / name
+        return JobOutput(path, "application/zip") if path.is_file() else None
+
+    def delete_output(self, job_id: str, name: str) -> bool:
+        """See Jobs."""
+        output = self.output(job_id, name)
+        if output is not None:
+            output.path.unlink()
+        return output is not None
 
 
 @dataclass

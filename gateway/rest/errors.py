@@ -22,6 +22,7 @@ class Fault(Enum):
     CANCELED_JOB = (37, "This job was canceled", 500)
     UNKNOWN_TAG = (27, "Unknown DICOM tag", 400)
     REVISION = (43, "A bad revision number was provided", 409)
+    CANNOT_EXECUTE_LUA = (2031, "Cannot execute a Lua command", 500)
 
     @property
     def number(self) -> int:
@@ -37,6 +38,14 @@ class Fault(Enum):
     def http_status(self) -> int:
         """The status of the answer."""
         return self.value[2]
+
+
+_BY_NUMBER = {fault.number: fault for fault in Fault}
+
+
+def fault_of(number: int) -> Fault:
+    """The fault with this number, as jobs remember it."""
+    return _BY_NUMBER.get(number, Fault.INTERNAL)
 
 
 class ApiError(Exception):
