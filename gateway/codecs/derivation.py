@@ -4,7 +4,9 @@ Once lossy, always lossy, step by step; and a lossy image is derived from anothe
 SOP Instance UID of its own. Standard: PS3.3 C.7.6.1.1.2-5, C.12.4; PS3.16 CID 7202, 7203.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from pydicom import Dataset
 
@@ -49,13 +51,22 @@ class LossyStep:
             return _METHODS[Family.JPEG]  # what JPEG XL did to it is reversible
         return _METHODS.get(self.syntax.family, "ISO_18181_1")
 
+    @property
+    def values(self) -> tuple[str, str]:
+        """Lossy Image Compression Ratio and Method, as a data set has them."""
+        return f"{self.ratio:.6g}", self.method
+
 
 def remember(header: Dataset, before: LossyStep) -> None:
-    """Say what whoever compressed the source may have forgotten to say: that it was lossy."""
+    """Say what whoever compressed the source may have forgotten to say.
+
+    before: its last step.
+    """
     if text_of(header, _LOSSY) != "01":
         put(header, _LOSSY, "CS", "01")
-    if not text_of(header, _RATIO) and not text_of(header, _METHOD):
-        _append(header, before)
+    *earlier, (ratio, method) = _history(header) or [("", "")]
+    known_ratio, known_method = before.values
+    _put_history(header, [*earlier, (ratio or known_ratio, method or known_method)])
 
 
 def derive(
@@ -63,7 +74,7 @@ def derive(
 ) -> str:
     """Make the data set that of a lossy image; answer its SOP Instance UID."""
     put(header, _LOSSY, "CS", "01")
-    _append(header, step)
+    _put_history(header, [*_history(header), step.values])
     remove(header, *_EXTREMES, MAC_PARAMETERS)
     kinds = (text_of(header, _IMAGE_TYPE) or "ORIGINAL\\PRIMARY").split("\\")
     put(header, _IMAGE_TYPE, "CS", "\\".join(["DERIVED", *kinds[1:]]))
@@ -81,11 +92,17 @@ _PREDECESSOR = ("121320", "Uncompressed predecessor")
 _PROCESSED = ("121322", "Source image for image processing operation")
 
 
-def _append(header: Dataset, step: LossyStep) -> None:
-    """Add a step to the history, whose values stand in the order of the steps."""
-    for tag, vr, value in ((_RATIO, "DS", f"{step.ratio:.6g}"), (_METHOD, "CS", step.method)):
-        before = text_of(header, tag)
-        put(header, tag, vr, f"{before}\\{value}" if before else value)
+def _history(header: Dataset) -> list[tuple[str, str]]:
+    """Ratio and method of each step, as values of the same place belong together; "" if unknown."""
+    texts = (text_of(header, tag) or "" for tag in (_RATIO, _METHOD))
+    ratios, methods = (text.split("\\") if text else [] for text in texts)
+    return list(zip_longest(ratios, methods, fillvalue=""))
+
+
+def _put_history(header: Dataset, steps: Sequence[tuple[str, str]]) -> None:
+    ratios, methods = zip(*steps, strict=True)
+    put(header, _RATIO, "DS", "\\".join(ratios))
+    put(header, _METHOD, "CS", "\\".join(methods))
 
 
 def _describe(header: Dataset, text: str) -> None:

@@ -129,6 +129,33 @@ def test_what_another_compressor_forgot_to_say_is_said(source, target, tmp_path)
     assert float(found.LossyImageCompressionRatio) > 1
 
 
+@pytest.mark.parametrize("forgotten", ["Ratio", "Method"])
+def test_a_history_with_gaps_stays_in_step(forgotten, source, target, tmp_path):
+    """The ratio and the method of one step have the same place (PS3.3 C.7.6.1.1.5)."""
+    convert(source, target, JPEG_BASELINE, keep_uid=True)
+    forgetful = dcmread(target)
+    del forgetful[f"LossyImageCompression{forgotten}"]
+    forgetful.save_as(target)
+    convert(target, tmp_path / "again.dcm", J2K_LOSSY, ratio=8)
+    found = dcmread(tmp_path / "again.dcm")
+    assert list(found.LossyImageCompressionMethod) == ["ISO_10918_1", "ISO_15444_1"]
+    assert len(found.LossyImageCompressionRatio) == 2
+
+
+@pytest.mark.parametrize(("known", "unknown"), [("Ratio", "Method"), ("Method", "Ratio")])
+def test_what_is_not_known_of_an_earlier_step_stays_empty(known, unknown, source, target):
+    """Of a native image: nothing tells any more how it was compressed."""
+    decompressed = dcmread(source)
+    decompressed.LossyImageCompression = "01"
+    value = {"Ratio": "7.5", "Method": "ISO_10918_1"}[known]
+    setattr(decompressed, f"LossyImageCompression{known}", value)
+    decompressed.save_as(source)
+    convert(source, target, J2K_LOSSY, ratio=8)
+    found = dcmread(target)
+    assert str(found[f"LossyImageCompression{known}"].value[0]) == value
+    assert found[f"LossyImageCompression{unknown}"].value[0] in ("", None)
+
+
 @pytest.mark.parametrize("syntax", [JPEG_LS_NEAR, J2K_LOSSY, HTJ2K_LOSSY])
 def test_a_syntax_that_may_be_lossy_is_not_unless_asked(syntax, source, target, tmp_path):
     report = convert(source, target, syntax)
