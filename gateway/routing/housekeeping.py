@@ -1,9 +1,10 @@
-"""Carrying out deletions, and removing what nobody needs any more."""
+"""Carrying out deletions, removing what nobody needs any more, noting what has become stable."""
 
 import time
 from collections.abc import Callable
 
 from gateway.store.reclaim import Reclaimer
+from gateway.store.stability import Stability
 from gateway.store.tasks import Tasks
 
 BATCH = 256
@@ -16,16 +17,18 @@ _FORGET_EVERY_S = 600.0
 class Housekeeping:
     """One thread's work."""
 
-    def __init__(self, tasks: Tasks, reclaimer: Reclaimer) -> None:
+    def __init__(self, tasks: Tasks, reclaimer: Reclaimer, stability: Stability) -> None:
         self._tasks = tasks
         self._reclaimer = reclaimer
+        self._stability = stability
         self._forgot_at = -_FORGET_EVERY_S
 
     def work(self, stopping: Callable[[], bool]) -> bool:
         """One round; False when there was nothing to do."""
         deleted = self._tasks.run_deletions(BATCH)
         reclaimed = self._reclaimer.reclaim(BATCH)
-        return bool(deleted + reclaimed + self._forget())
+        settled = self._stability.settle(BATCH)
+        return bool(deleted + reclaimed + settled + self._forget())
 
     def _forget(self) -> int:
         if time.monotonic() - self._forgot_at < _FORGET_EVERY_S:

@@ -4,7 +4,8 @@ A key begins with a letter for what it holds and twelve hex digits of its time, 
 two levels of folders are cut from the time: files that arrive together share a folder, so that
 one sync of the folder serves many of them, and old folders empty out as a whole. The key of a
 derived file ends with the instance that it was made from: what is in it may be another one, because
-a lossy result has a SOP Instance UID of its own.
+a lossy result has a SOP Instance UID of its own. The key of an attachment ends with what it is
+attached to, and as what. Attachments have a place of their own: nothing in them says what they are.
 """
 
 import errno
@@ -17,12 +18,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
 from gateway.errors import StorageFull, StoreError
 
 RECEIVED = "r"
 DERIVED = "d"
+ATTACHED = "a"
+ATTACHED_COMPRESSED = "z"
+_ATTACHMENTS = (ATTACHED, ATTACHED_COMPRESSED)
 _SUFFIX = ".dcm"
+_ATTACHMENT_SUFFIX = ".bin"
 _MADE_FROM = "-"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -30,6 +36,22 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def made_from(key: str) -> str:
     """The id of the instance that a derived file was made from, "" for a received one."""
     return key.partition(_MADE_FROM)[2]
+
+
+def attached_to(key: str) -> tuple[str, str]:
+    """The id of the resource that an attachment belongs to, and its name there."""
+    resource_id, _, name = key.partition(_MADE_FROM)[2].rpartition(_MADE_FROM)
+    return resource_id, name
+
+
+def is_compressed(key: str) -> bool:
+    """An attachment is kept compressed."""
+    return key.startswith(ATTACHED_COMPRESSED)
+
+
+def uuid_of(key: str) -> UUID:
+    """A key as clients of Orthanc see files named."""
+    return UUID(hex=key[1:33])
 
 
 @contextmanager
@@ -66,7 +88,8 @@ class FileStorage:
     def __init__(self, folder: Path) -> None:
         self._incoming = folder / "incoming"
         self._files = folder / "files"
-        for made in (self._incoming, self._files):
+        self._attachments = folder / "attachments"
+        for made in (self._incoming, self._files, self._attachments):
             made.mkdir(parents=True, exist_ok=True)
         _sync_folder(folder)
         # No folder may go, because it is empty, between its making and the first file in it.
@@ -79,8 +102,17 @@ class FileStorage:
             key += f"{_MADE_FROM}{made_from}"
         return StagedFile(key, self._incoming / (key + _SUFFIX))
 
+    def stage_attachment(
+        self, resource_id: str, name: str, *, compressed: bool = False
+    ) -> StagedFile:
+        """A new staged file that will be attached to a resource."""
+        kind = ATTACHED_COMPRESSED if compressed else ATTACHED
+        return self.stage(kind, made_from=f"{resource_id}{_MADE_FROM}{name}")
+
     def path(self, key: str) -> Path:
         """Where the published file with this key is."""
+        if key.startswith(_ATTACHMENTS):
+            return self._attachments / key[1:7] / key[7:9] / (key + _ATTACHMENT_SUFFIX)
         return self._files / key[1:7] / key[7:9] / (key + _SUFFIX)
 
     def publish(self, staged: Iterable[StagedFile]) -> None:
@@ -120,9 +152,14 @@ class FileStorage:
                 _sync_folder(folder)
 
     def keys(self) -> Iterator[str]:
-        """The keys of all published files."""
+        """The keys of all published files of instances."""
         for path in self._files.glob(f"*/*/*{_SUFFIX}"):
             yield path.name.removesuffix(_SUFFIX)
+
+    def attachment_keys(self) -> Iterator[str]:
+        """The keys of all published attachments."""
+        for path in self._attachments.glob(f"*/*/*{_ATTACHMENT_SUFFIX}"):
+            yield path.name.removesuffix(_ATTACHMENT_SUFFIX)
 
     def clear_staged(self) -> int:
         """Remove what a crash left half-written; answer how many that were.
@@ -145,7 +182,7 @@ class FileStorage:
             return
         folder.mkdir(parents=True, exist_ok=True)
         _sync_folder(folder.parent)
-        _sync_folder(self._files)
+        _sync_folder(folder.parent.parent)
 
 
 def sync_file(file: BinaryIO) -> None:

@@ -5,6 +5,7 @@ from sqlalchemy import Engine, bindparam, select
 from gateway.logs import logger
 from gateway.model import VersionState
 from gateway.store import schema
+from gateway.store.attachment_recovery import reclaim_detached
 from gateway.store.committer import Committer
 from gateway.store.files import FileStorage
 from gateway.store.instances import delete_versions
@@ -36,11 +37,12 @@ class Reclaimer:
         self._stuck: set[str] = set()
 
     def reclaim(self, limit: int) -> int:
-        """Remove up to `limit` files and their rows; answer how many.
+        """Remove up to `limit` files of instances and their rows, and what is detached; how many.
 
         The file goes first: after a crash in between, a row that is not live and has no file is
         seen for what it is, while a file without a row would have to be taken for an instance.
         """
+        detached = reclaim_detached(self._engine, self._committer, self._storage)
         with self._engine.connect() as connection:
             found = connection.execute(_FIND_GOING, lanes_now() | {"at_most": limit}).all()
         gone = [row for row in found if self._remove(row.storage_key)]
@@ -49,7 +51,7 @@ class Reclaimer:
             version_ids = [row.version_id for row in gone]
             self._committer.commit(lambda connection: delete_versions(connection, version_ids))
             log.debug("reclaimed files", files=len(gone))
-        return len(gone)
+        return len(gone) + detached
 
     def _remove(self, key: str) -> bool:
         """False when the device does not let it go: the others must not wait for that."""

@@ -20,6 +20,7 @@ from gateway.errors import GatewayError
 from gateway.logs import logger
 from gateway.model import Origin, OriginKind, Summary, VersionState
 from gateway.store import schema
+from gateway.store.attachment_recovery import recover_attachments
 from gateway.store.committer import Committer
 from gateway.store.files import RECEIVED, FileStorage, device_errors, made_from
 from gateway.store.instances import (
@@ -75,6 +76,7 @@ class Recovery:
         outcomes = [self._resolve_file(key) for key in orphans]
         rows = self._rows() if orphans else rows
         damaged = [self._resolve_row(key, rows[key]) for key in sorted(rows.keys() - files)]
+        recover_attachments(self._engine, self._committer, self._storage)
         recovered = Recovered(
             staged_removed=staged,
             derived_removed=outcomes.count("removed"),

@@ -1,11 +1,16 @@
 """What is noted of a resource beside its tags: each note has a name and a revision."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
+from gateway.errors import NotFound
 from gateway.store import schema
+from gateway.store.committer import Committer
+from gateway.store.resources import ChangeKind, level_of, log_change
 
 _metadata = schema.resource_metadata
 _ALL = (
@@ -15,12 +20,69 @@ _ALL = (
 )
 
 
+class Revised(Protocol):
+    """What can be replaced by several clients. revision: how often it was."""
+
+    @property
+    def revision(self) -> int: ...
+    @property
+    def md5(self) -> str: ...
+
+
+Guard = Callable[[Revised | None], None]
+"""Is shown what is to be replaced or deleted, None when there is nothing; raises to prevent it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Metadatum:
     """One note. revision: how often it was replaced."""
 
     value: str
     revision: int = 0
+
+    @property
+    def md5(self) -> str:
+        """Of the value in UTF-8."""
+        return hashlib.md5(self.value.encode(), usedforsecurity=False).hexdigest()
+
+
+class UserMetadata:
+    """The notes that clients read and write; every change is logged."""
+
+    def __init__(self, engine: Engine, committer: Committer) -> None:
+        self._engine = engine
+        self._committer = committer
+
+    def of(self, resource_id: str) -> dict[str, Metadatum]:
+        """All notes on a resource, by name."""
+        with self._engine.connect() as connection:
+            return metadata_of(connection, resource_id)
+
+    def put(self, resource_id: str, name: str, value: str, guard: Guard) -> Metadatum:
+        """Write a note. Raises NotFound (the resource), and what the guard raises."""
+
+        def apply(connection: Connection) -> Metadatum:
+            level = level_of(connection, resource_id)
+            guard(metadata_of(connection, resource_id).get(name))
+            revision = set_metadata(connection, resource_id, name, value)
+            log_change(connection, ChangeKind.UPDATED_METADATA, level, resource_id)
+            return Metadatum(value, revision)
+
+        return self._committer.commit(apply)
+
+    def delete(self, resource_id: str, name: str, guard: Guard) -> None:
+        """Forget a note. Raises NotFound (the resource, or the note), and what the guard raises."""
+
+        def apply(connection: Connection) -> None:
+            level = level_of(connection, resource_id)
+            known = metadata_of(connection, resource_id).get(name)
+            if known is None:
+                raise NotFound(f"there is no metadata {name} of {resource_id}")
+            guard(known)
+            delete_metadata(connection, resource_id, name)
+            log_change(connection, ChangeKind.UPDATED_METADATA, level, resource_id)
+
+        self._committer.commit(apply)
 
 
 def metadata_of(connection: Connection, resource_id: str) -> dict[str, Metadatum]:

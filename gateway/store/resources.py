@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from gateway.dicom.identifiers import resource_ids
 from gateway.dicom.main_tags import IDENTIFIER_TAGS, normalized, of_level
+from gateway.errors import NotFound
 from gateway.model import Level, Summary
 from gateway.store import schema
 
@@ -117,6 +118,16 @@ def log_change(connection: Connection, kind: ChangeKind, level: Level, resource_
         _ADD_CHANGES,
         {"kind": kind, "level": level, "resource_id": resource_id, "created_at": time.time()},
     )
+
+
+def level_of(connection: Connection, resource_id: str) -> Level:
+    """The level of a resource. Raises NotFound: it is not there any more."""
+    level = connection.scalar(
+        select(_resource.c.level).where(_resource.c.resource_id == resource_id)
+    )
+    if level is None:
+        raise NotFound(f"there is no resource {resource_id}")
+    return Level(level)
 
 
 def ancestors(connection: Connection, resource_id: str) -> list[str]:

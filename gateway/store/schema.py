@@ -81,7 +81,7 @@ resource = Table(
     Index(
         "ix_resource_unstable",
         "last_update",
-        sqlite_where=text("NOT is_stable"),
+        sqlite_where=text("is_stable = 0"),
         postgresql_where=text("NOT is_stable"),
     ),
 )

@@ -5,9 +5,8 @@ about to when it stops, is told at the next start. What comes later makes it uns
 """
 
 import time
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, case, not_, select, update
+from sqlalchemy import Connection, Engine, bindparam, case, not_, select, update
 
 from gateway.model import Level
 from gateway.store import schema
@@ -58,15 +57,16 @@ class Stability:
         if not due:
             return 0
         return self._committer.commit(
-            lambda connection: sum(_settle(connection, row, quiet_since) for row in due)
+            lambda connection: sum(
+                _settle(connection, found, level, quiet_since) for found, level in due
+            )
         )
 
 
-def _settle(connection: Connection, row: Row[Any], quiet_since: float) -> bool:
+def _settle(connection: Connection, resource_id: str, level: str, quiet_since: float) -> bool:
     """False when something came, or it went, since it was found."""
-    settled = connection.execute(_SETTLE, {"id": row.resource_id, "quiet_since": quiet_since})
+    settled = connection.execute(_SETTLE, {"id": resource_id, "quiet_since": quiet_since})
     if not settled.rowcount:
         return False
-    level = Level(row.level)
-    log_change(connection, _IS_STABLE[level], level, row.resource_id)
+    log_change(connection, _IS_STABLE[Level(level)], Level(level), resource_id)
     return True

@@ -1,4 +1,4 @@
-"""Housekeeping: deletions, files that nobody needs, and history that is old enough."""
+"""Housekeeping: deletions, files that nobody needs, what is stable, and history to be forgotten."""
 
 import pytest
 
@@ -33,20 +33,31 @@ class FakeReclaimer:
         return self.files
 
 
+class FakeStability:
+    def __init__(self, settled: int = 0) -> None:
+        self.settled = settled
+
+    def settle(self, limit: int) -> int:
+        assert limit == BATCH
+        return self.settled
+
+
 def work(housekeeping: Housekeeping) -> bool:
     return housekeeping.work(lambda: False)
 
 
 @pytest.mark.parametrize(
-    ("deletions", "files", "found_work"), [(0, 0, False), (1, 0, True), (0, 1, True)]
+    ("deletions", "files", "settled", "found_work"),
+    [(0, 0, 0, False), (1, 0, 0, True), (0, 1, 0, True), (0, 0, 1, True)],
 )
-def test_it_goes_on_while_something_was_deleted_or_reclaimed(deletions, files, found_work):
-    assert work(Housekeeping(FakeTasks(deletions), FakeReclaimer(files))) is found_work
+def test_it_goes_on_while_there_was_something_to_do(deletions, files, settled, found_work):
+    housekeeping = Housekeeping(FakeTasks(deletions), FakeReclaimer(files), FakeStability(settled))
+    assert work(housekeeping) is found_work
 
 
 def test_history_is_looked_at_now_and_then_only():
     tasks = FakeTasks()
-    housekeeping = Housekeeping(tasks, FakeReclaimer())
+    housekeeping = Housekeeping(tasks, FakeReclaimer(), FakeStability())
     for _ in range(5):
         work(housekeeping)
     assert tasks.asked_to_forget == 1
@@ -55,7 +66,7 @@ def test_history_is_looked_at_now_and_then_only():
 def test_all_that_is_old_enough_is_forgotten_however_much_it_is():
     """A busy site ends far more tasks in ten minutes than one call forgets."""
     tasks = FakeTasks(forgotten=(10_000, 10_000, 7))
-    housekeeping = Housekeeping(tasks, FakeReclaimer())
+    housekeeping = Housekeeping(tasks, FakeReclaimer(), FakeStability())
     while work(housekeeping):
         pass
     assert tasks.forgotten == []

@@ -157,7 +157,12 @@ def test_a_folder_with_an_odd_name_is_fine(tmp_path):
     store = open_store(folder)
     store.close()
     assert (folder / "index.sqlite").exists()
-    assert len(list(folder.iterdir())) == 3  # the index, incoming/ and files/
+    assert {path.name for path in folder.iterdir()} == {
+        "index.sqlite",
+        "incoming",
+        "files",
+        "attachments",
+    }
 
 
 def write_rows(path: str, name: str, rows: int) -> None:

@@ -15,7 +15,7 @@ def upgrade() -> None:
         "ix_resource_unstable",
         "resource",
         ["last_update"],
-        sqlite_where=sa.text("NOT is_stable"),
+        sqlite_where=sa.text("is_stable = 0"),
         postgresql_where=sa.text("NOT is_stable"),
     )
     op.create_table(
