@@ -38,6 +38,7 @@ from gateway.store.file_tags import FileTags
 from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store, open_store
 from gateway.store.recovery import Recovery
+from gateway.store.stability import Stability
 
 log = logger("app")
 _LOCK_NAME = "gateway.lock"
@@ -164,7 +165,8 @@ class Gateway:
             loop.start()
 
     def _housekeeping_loop(self, store: Store, work: WorkSignals) -> Loop:
-        worker = Housekeeping(store.tasks, store.reclaimer)
+        stability = Stability(store.engine, store.committer, self._settings.store.stable_age_s)
+        worker = Housekeeping(store.tasks, store.reclaimer, stability)
         return Loop("housekeeping", worker, work.of(Action.DELETE), self.metrics, rest_s=REST_S)
 
     def _transcode_loops(

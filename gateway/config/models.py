@@ -89,6 +89,9 @@ class Store(Section):
     minimum_free_mb: Annotated[int, Field(ge=0)] = Field(
         default=512, description="below that, C-STORE is answered with 0xA700, out of resources"
     )
+    stable_age_s: SecondsOrZero = Field(
+        default=60, description="a study is stable when nothing came for so long"
+    )
 
 
 class Scripts(Section):
