@@ -20,9 +20,11 @@ def conform(decoded: Frame, image: Image, precision: int) -> Frame:
         raise CodecFailed(f"decoded to {decoded.shape} instead of {image.shape}")
     dtype = np.dtype(image.dtype)
     if image.signed and decoded.dtype.kind == "u":
-        unused = dtype.itemsize * 8 - precision
-        widened = decoded.astype(dtype)
-        return np.ascontiguousarray((widened << unused) >> unused)
+        samples = np.ascontiguousarray(decoded.astype(dtype))
+        if unused := dtype.itemsize * 8 - precision:
+            samples <<= unused
+            samples >>= unused
+        return samples
     if not image.signed and decoded.dtype.kind == "i":
         mask = (1 << precision) - 1
         return np.ascontiguousarray((decoded.astype("i8") & mask).astype(dtype))
@@ -37,9 +39,9 @@ def within_bits_stored(frame: Frame, image: Image, *, clear: bool = False) -> Fr
     of the native form ignore or show, and readers of the coded form would not have; clear: ignore
     it, as the standard does.
     """
-    unused = np.dtype(image.dtype).itemsize * 8 - image.bits_stored
-    if unused == 0:
+    if _fits(frame, image):
         return frame
+    unused = np.dtype(image.dtype).itemsize * 8 - image.bits_stored
     kept = (frame << unused) >> unused
     differs = kept != frame
     if image.signed:
@@ -49,6 +51,14 @@ def within_bits_stored(frame: Frame, image: Image, *, clear: bool = False) -> Fr
             f"samples have bits set above the {image.bits_stored} of BitsStored"
         )
     return np.ascontiguousarray(kept)
+
+
+def _fits(frame: Frame, image: Image) -> bool:
+    """Whether no sample needs more than Bits Stored."""
+    if image.bits_stored == image.bits_allocated:
+        return True
+    limit = 1 << image.bits_stored - image.signed
+    return bool(frame.max() < limit and (not image.signed or frame.min() >= -limit))
 
 
 def for_encoder(frame: Frame, image: Image) -> Frame:
