@@ -71,6 +71,7 @@ REASONS = {
     "odd": "YBR_FULL_422 needs an even number of columns",
     "coded": "exists in compressed images only",
     "none": "there is no encoder for",
+    "order": "Big Endian samples of more than 16 bits have no sure order",
 }
 
 # Codestreams of the first are codestreams of the second (PS3.5 10.3-10.17).

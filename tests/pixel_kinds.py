@@ -263,6 +263,7 @@ KINDS: Mapping[str, Kind] = {
     "image in an item": _with_item(0x00081140),
     "1 bit": _one_bit(),
     "32 bit": Kind(noise((2, 9, 11), "u4")),
+    "32 bit of RGB": Kind(noise((1, 9, 11, 3), "u4")),
     "float": _floating("f4", 0x7FE00008, "OF"),
     "double float": _floating("f8", 0x7FE00009, "OD"),
 }

@@ -1,15 +1,8 @@
-"""Every kind of pixels, in every syntax that has it, becomes what is written here in all others.
+"""Every kind of pixels, in every syntax that has it, becomes in all others what the table says.
 
-TABLE says what becomes of each native kind in each group of targets (matrix.COLUMNS has the targets
-of a group):
-
-    bytes  Pixel Data keeps its bytes
-    =      other bytes, the same samples, as all other decoders find them (independent.py)
-    ~      lossy, within its bound
-    else   refused before anything is written, for the reason that matrix.REASONS has for this word
-
-What becomes of a source in another syntax follows from that by the rules of matrix.expected: it has
-the same pixels. Every result's header is judged by the standard's rules (header_rules.py).
+What becomes of a source in another syntax follows by the rules of matrix.expected: it has the same
+pixels. Every result is read by all other decoders there are (independent.py), and its header judged
+by the standard's rules (header_rules.py).
 """
 
 import imagecodecs
@@ -25,72 +18,13 @@ from codec_support import (
     encapsulated,
     write_file,
 )
-from matrix import COLUMNS, Check, expected, outcomes, rows
+from matrix import COLUMNS, Check, expected, outcomes
+from matrix_table import TABLE
 from pixel_kinds import KINDS, OVERLAY_ELEMENTS
 from pydicom import dcmread
 from pydicom.filewriter import dcmwrite
 
 from gateway.dicom import syntaxes
-
-TABLE = rows("""
-                            nat   jll   ls    ls81  j2k   j91   rle   jxl   near  rate  jpg   j12   xyb
-1 of 8 bit:                 bytes =     bits  bits  =     =     =     =     bits  ~     ~     ~     ~
-7 of 8 bit:                 bytes =     =     =     =     =     =     =     ~     ~     ~     ~     ~
-8 bit:                      bytes =     =     =     =     =     =     =     ~     ~     ~     ~     ~
-8 of 16 bit:                bytes =     =     =     =     =     =     =     ~     ~     ~     ~     ~
-10 bit:                     bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-12 bit:                     bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-14 bit:                     bytes =     =     =     =     =     =     =     ~     ~     bits  bits  ~
-16 bit:                     bytes =     =     =     =     =     =     =     ~     ~     bits  bits  ~
-8 bit, signed:              bytes =     =     =     =     =     =     sign  ~     ~     sign  sign  sign
-8 of 16 bit, signed:        bytes =     =     =     =     =     =     sign  ~     ~     sign  sign  sign
-10 bit, signed:             bytes =     =     =     =     =     =     sign  ~     ~     bits  sign  sign
-12 bit, signed:             bytes =     =     =     =     =     =     sign  ~     ~     bits  sign  sign
-14 bit, signed:             bytes =     =     =     =     =     =     sign  ~     ~     bits  bits  sign
-16 bit, signed:             bytes =     =     =     =     =     =     sign  ~     ~     bits  bits  sign
-MONOCHROME1:                bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-noise of 8 bit:             bytes =     =     =     =     =     =     =     ~     ~     ~     ~     ~
-noise of 16 bit:            bytes =     =     =     =     =     =     =     ~     ~     bits  bits  ~
-noise of 16 bit, signed:    bytes =     =     =     =     =     =     sign  ends  ~     bits  bits  sign
-noise of RGB:               bytes =     =     =     =     =     =     =     ~     ~     ~     col   ~
-all black:                  bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-all white:                  bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-multi-frame:                bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-odd multi-frame:            bytes =     =     =     =     =     =     =     ~     ~     ~     ~     ~
-multi-frame of RGB:         bytes =     =     =     =     =     =     =     ~     ~     ~     col   ~
-1x1:                        bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-1x1 of 8 bit:               bytes =     =     =     =     =     =     =     ~     ~     ~     ~     ~
-1x1 of RGB:                 bytes =     =     =     =     =     =     =     ~     ~     ~     col   ~
-1x50:                       bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-50x1:                       bytes =     =     =     =     =     =     sign  ~     ~     bits  bits  sign
-3x3:                        bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-3x3 of RGB:                 bytes =     =     =     =     =     =     =     ~     ~     ~     col   ~
-17x31:                      bytes =     =     =     =     =     =     sign  ends  ~     bits  bits  sign
-31x33 of RGB:               bytes =     =     =     =     =     =     =     ~     ~     ~     col   ~
-RGB:                        bytes =     =     =     =     =     =     =     ~     ~     ~     col   ~
-RGB of 12 bit:              bytes =     =     =     =     =     =     =     ~     ~     bits  col   ~
-RGB of 16 bit:              bytes =     =     =     =     =     =     =     ~     ~     bits  col   ~
-RGB by plane:               bytes =     =     =     =     =     =     =     ~     ~     ~     col   ~
-RGB, signed:                bytes sign3 sign3 sign3 sign3 sign3 sign3 sign  sign3 sign3 bits  col   sign
-YBR_FULL:                   bytes =     =     =     =     =     =     col   ~     ~     ~     col   col
-YBR_FULL by plane:          bytes =     =     =     =     =     =     col   ~     ~     ~     col   col
-YBR_FULL of 16 bit:         bytes =     ybr8  ybr8  =     =     ybr8  col   ybr8  ~     bits  col   col
-YBR_FULL_422:               bytes =     =     =     =     =     =     col   ~     ~     ~     col   col
-YBR_FULL_422 of odd width:  bytes odd   odd   odd   odd   odd   odd   odd   odd   odd   odd   odd   odd
-YBR_RCT, native:            bytes coded coded coded coded coded coded coded coded coded coded coded coded
-unknown colours:            bytes what? what? what? what? what? what? what? what? what? what? what? what?
-PALETTE COLOR:              bytes =     =     lut   =     lut   =     =     lut   lut   lut   lut   lut
-PALETTE COLOR of 16 bit:    bytes =     =     lut   =     lut   =     =     lut   lut   bits  bits  lut
-garbage above HighBit:      bytes junk  junk  junk  junk  junk  =     junk  junk  junk  bits  junk  junk
-overlay above HighBit:      bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-HighBit above BitsStored:   bytes high  high  high  high  high  =     high  high  high  bits  high  high
-icon:                       bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-image in an item:           bytes =     =     =     =     =     =     =     ~     ~     bits  ~     ~
-1 bit:                      bytes 1bit  1bit  1bit  1bit  1bit  1bit  1bit  1bit  1bit  1bit  1bit  1bit
-32 bit:                     bytes 32bit 32bit 32bit 32bit 32bit 32bit 32bit 32bit 32bit 32bit 32bit 32bit
-float:                      bytes float float float float float float float float float float float float
-double float:               bytes float float float float float float float float float float float float
-""")  # noqa: E501
 
 
 def check_of(name: str) -> Check:
@@ -131,7 +65,7 @@ TELLING = (
     "1x1 of RGB",
 )
 # Pixels that nobody compresses, or that are not encapsulated like this.
-NATIVE_ONLY = ("1 bit", "32 bit", "float", "double float", "YBR_FULL_422")
+NATIVE_ONLY = ("1 bit", "32 bit", "32 bit of RGB", "float", "double float", "YBR_FULL_422")
 # What pydicom writes in Big Endian as if it were Little Endian: words that are not Pixel Data.
 NOT_IN_BIG_ENDIAN = (*NATIVE_ONLY, "PALETTE COLOR", "PALETTE COLOR of 16 bit")
 CODED = tuple(independent.LOSSLESS_ENCODERS)
