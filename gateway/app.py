@@ -14,14 +14,20 @@ from queue import SimpleQueue
 from gateway import __version__
 from gateway.codecs.processes import CodecPool
 from gateway.config.models import Configuration, Destination
+from gateway.dicom.charsets import set_default_encoding
 from gateway.dimse.receiver import Receiver
 from gateway.errors import DataFolderInUse
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action
+from gateway.ports import Codecs, Ingest, Reception
+from gateway.rest.api import api_routes
 from gateway.rest.application import Application
+from gateway.rest.engine import JobEngine
 from gateway.rest.health import Check, health_routes
+from gateway.rest.routes import Route
 from gateway.rest.server import HttpServer
+from gateway.rest.services import Services
 from gateway.routing.events import LaneEvents
 from gateway.routing.forwarding import ForwardWorker
 from gateway.routing.housekeeping import REST_S, Housekeeping
@@ -34,14 +40,17 @@ from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.scripting.host import ScriptHost
 from gateway.scripting.site import Site
 from gateway.store.backfill import backfill
+from gateway.store.catalogue import Catalogue
 from gateway.store.file_tags import FileTags
 from gateway.store.ingest import StoreIngest
+from gateway.store.jobs import JobTable
 from gateway.store.opened import Store, open_store
 from gateway.store.recovery import Recovery
 from gateway.store.stability import Stability
 
 log = logger("app")
 _LOCK_NAME = "gateway.lock"
+_JOBS_FOLDER = "jobs"
 _GRACE_S = 20.0
 
 
@@ -81,19 +90,43 @@ class Gateway:
 
     def _start(self, running: ExitStack) -> None:
         settings = self._settings
+        set_default_encoding(settings.dicom.default_encoding)
         running.enter_context(_only_one_process(settings.store.folder))
         stored, work = Signal(), WorkSignals()
-        store = open_store(settings.store.folder, work.notify)
+        store = self._open_store(work, running)
+        codecs = self._codecs()
+        running.callback(codecs.close)
+        self._start_workers(store, codecs, work, running)
+        self._start_scripts(store, stored, running)
+        ingest = self._ingest(store, stored)
+        receiver = Receiver(settings.dicom, ingest, self.metrics)
+        self.dicom_port = receiver.start()
+        running.callback(receiver.stop, _GRACE_S)
+        self._start_rest(store, ingest, codecs, receiver, running)
+        log.info(
+            "gateway started",
+            version=__version__,
+            aet=settings.dicom.aet,
+            dicom_port=self.dicom_port,
+            http_port=self.http_port,
+            scripts=str(settings.scripts.folder),
+            data=str(settings.store.folder),
+        )
+
+    def _open_store(self, work: WorkSignals, running: ExitStack) -> Store:
+        """What the gateway keeps, brought in order after whatever happened before."""
+        settings = self._settings.store
+        store = open_store(settings.folder, work.notify)
         running.callback(store.close)
-        Recovery(store.engine, store.committer, store.files, settings.store.duplicates).run()
+        Recovery(store.engine, store.committer, store.files, settings.duplicates).run()
         backfill(store.engine, store.committer, store.files)
         store.tasks.reset_running()
         for name in store.board.destinations() - self._destinations():
             log.warning("tasks wait for a destination that is not configured", destination=name)
+        return store
 
-        codecs = self._codecs()
-        running.callback(codecs.close)
-        self._start_workers(store, codecs, work, running)
+    def _start_scripts(self, store: Store, stored: Signal, running: ExitStack) -> None:
+        settings = self._settings
         settings.scripts.folder.mkdir(parents=True, exist_ok=True)
         scripts = ScriptHost(
             settings.scripts,
@@ -105,20 +138,6 @@ class Gateway:
         scripts.start()
         running.callback(scripts.stop)
         store.outbox.close_other_lanes(scripts.lanes)
-        receiver = Receiver(settings.dicom, self._ingest(store, stored), self.metrics)
-        self.dicom_port = receiver.start()
-        running.callback(receiver.stop, _GRACE_S)
-        if settings.http.enabled:
-            self._start_http(store, running)
-        log.info(
-            "gateway started",
-            version=__version__,
-            aet=settings.dicom.aet,
-            dicom_port=self.dicom_port,
-            http_port=self.http_port,
-            scripts=str(settings.scripts.folder),
-            data=str(settings.store.folder),
-        )
 
     def _destinations(self) -> Set[str]:
         return self._settings.destinations.keys()
@@ -204,15 +223,52 @@ class Gateway:
         )
         return Loop(thread, worker, work.of(Action.FORWARD, name), self.metrics)
 
-    def _start_http(self, store: Store, running: ExitStack) -> None:
+    def _start_rest(
+        self,
+        store: Store,
+        ingest: Ingest,
+        codecs: Codecs,
+        reception: Reception,
+        running: ExitStack,
+    ) -> None:
+        """The routes, the jobs that they submit, and the server in front."""
+        jobs = self._jobs(store)
+        services = Services(
+            settings=self._settings,
+            metrics=self.metrics,
+            store=store,
+            catalogue=Catalogue(store.engine),
+            ingest=ingest,
+            codecs=codecs,
+            reception=reception,
+            jobs=jobs,
+            stop=lambda: self.wishes.put(Wish.STOP),
+            restart=lambda: self.wishes.put(Wish.RESTART),
+        )
+        application = Application((*self._health_routes(store), *api_routes(services)))
+        jobs.start()  # every kind of job is registered by its routes
+        running.callback(jobs.stop)
+        if self._settings.http.enabled:
+            server = HttpServer(self._settings.http, application)
+            self.http_port = server.start()
+            running.callback(server.stop)
+
+    def _jobs(self, store: Store) -> JobEngine:
+        settings = self._settings.jobs
+        return JobEngine(
+            JobTable(store.engine, store.committer),
+            self._settings.store.folder / _JOBS_FOLDER,
+            workers=settings.concurrent or os.cpu_count() or 1,
+            history=settings.history,
+            durable=settings.durable,
+        )
+
+    def _health_routes(self, store: Store) -> tuple[Route, ...]:
         checks: dict[str, Check] = {
             "index": lambda: _problem_of(store.committer.check),
             "storage": lambda: _problem_of(store.files.free_bytes),
         }
-        health = health_routes(checks, self.metrics, lambda: _refresh_gauges(store, self.metrics))
-        server = HttpServer(self._settings.http, Application(health))
-        self.http_port = server.start()
-        running.callback(server.stop)
+        return health_routes(checks, self.metrics, lambda: _refresh_gauges(store, self.metrics))
 
 
 def run(configuration: Configuration) -> int:

@@ -74,6 +74,11 @@ def configure(
     sys.unraisablehook = _log_unraisable
 
 
+def set_level(level: Literal["debug", "info", "warning", "error"]) -> None:
+    """From now on, write our own lines of this level and above."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]))
+
+
 def logger(name: str) -> Any:
     """The structured logger of one room."""
     return structlog.get_logger(room=name)

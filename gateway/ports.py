@@ -1,6 +1,6 @@
 """The seams: what a room needs of another room, each with a second implementation or a fake."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Protocol
 
@@ -102,6 +102,27 @@ class Tags(Protocol):
 
     def of(self, version: Version) -> Mapping[str, object]:
         """Keyword -> string, or a list of such mappings for a sequence. No pixel data."""
+
+
+class Reception(Protocol):
+    """What the receiver accepts, to be changed while it runs.
+
+    A change is for the associations that come after it, until the gateway starts anew.
+    """
+
+    @property
+    def transfer_syntaxes(self) -> Set[str]:
+        """The UIDs of the transfer syntaxes that it accepts."""
+
+    def accept_transfer_syntaxes(self, uids: Set[str]) -> None:
+        """Accept these, and no others."""
+
+    @property
+    def accepts_unknown_sop_classes(self) -> bool:
+        """Whether it accepts SOP classes that the standard does not know."""
+
+    def accept_unknown_sop_classes(self, accept: bool) -> None:
+        """Accept them, or do not."""
 
 
 class Codecs(Protocol):

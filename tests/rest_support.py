@@ -21,6 +21,7 @@ from gateway.codecs.processes import CodecPool
 from gateway.config.models import Configuration
 from gateway.config.models import Store as StoreSettings
 from gateway.dicom import part10
+from gateway.dimse.receiver import Receiver
 from gateway.metrics import Metrics
 from gateway.model import Origin, OriginKind, TranscodeOptions, TranscodeReport
 from gateway.rest.api import api_routes
@@ -184,20 +185,22 @@ class GatewayApi:
         self.settings = settings or Configuration(store=StoreSettings(folder=folder / "data"))
         metrics, store = Metrics(), open_store(self.settings.store.folder)
         self.jobs = JobsAtOnce(folder / "outputs")
+        ingest = StoreIngest(
+            store.files,
+            store.committer,
+            duplicates=self.settings.store.duplicates,
+            minimum_free_bytes=0,
+            metrics=metrics,
+            on_stored=self._count_stored,
+        )
         self.services = Services(
             settings=self.settings,
             metrics=metrics,
             store=store,
             catalogue=Catalogue(store.engine),
-            ingest=StoreIngest(
-                store.files,
-                store.committer,
-                duplicates=self.settings.store.duplicates,
-                minimum_free_bytes=0,
-                metrics=metrics,
-                on_stored=self._count_stored,
-            ),
+            ingest=ingest,
             codecs=codecs,
+            reception=Receiver(self.settings.dicom, ingest, metrics),
             jobs=self.jobs,
             stop=lambda: self.ended.append("stop"),
             restart=lambda: self.ended.append("restart"),

@@ -40,13 +40,14 @@ def fault_of(error: ErrorDetails, name_of: Callable[[Place], str]) -> Fault:
         return Fault(where, "there is no such key", suggestion(place))
     node = at(place)
     expectation = node.expectation if node else ""
+    value = "what is given" if node and node.is_secret else shown(error["input"])
     if kind == "missing":
         return Fault(where, "is missing", expectation)
     context = error.get("ctx", {})
     if kind == FAULT_TYPE:
-        return Fault(where, f"{shown(error['input'])} {context['problem']}", context["remedy"])
+        return Fault(where, f"{value} {context['problem']}", context["remedy"])
     problem = _PROBLEMS.get(kind, f"is not right: {error['msg']}")
-    return Fault(where, f"{shown(error['input'])} {problem}", expectation)
+    return Fault(where, f"{value} {problem}", expectation)
 
 
 def _place_of(loc: tuple[str | int, ...]) -> Place:

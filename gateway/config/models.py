@@ -13,9 +13,11 @@ from gateway.config.transcoding import TranscodeSettings, UnusedBits
 from gateway.config.values import (
     AeTitle,
     DestinationName,
+    Encoding,
     Host,
     ListeningPort,
     Network,
+    Password,
     Port,
     Seconds,
     SecondsOrZero,
@@ -71,6 +73,9 @@ class Dicom(Section):
     )
     callers: tuple[Caller, ...] = ()
     accept_unknown_sop_classes: bool = False
+    default_encoding: Encoding = Field(
+        default="Latin1", description="of text in data sets that name no character set"
+    )
     syntaxes: Syntaxes = Syntaxes()
     maximum_associations: Annotated[int, Field(ge=1)] = 100
     maximum_pdu_bytes: Annotated[int, Field(ge=4096, le=1 << 24)] = 131072
@@ -153,11 +158,30 @@ class Destination(Section):
 
 
 class Http(Section):
-    """Health and metrics."""
+    """The REST interface, with health and metrics."""
 
     enabled: bool = True
     host: Host = "127.0.0.1"
     port: ListeningPort = 8042
+    remote_access: bool = Field(
+        default=False, description="answer clients on other machines; else they get 403"
+    )
+    users: dict[str, Password] = Field(
+        default_factory=dict, description="name -> password; empty: nobody is asked for one"
+    )
+    certificate: Path | None = Field(
+        default=None, description="PEM file with the certificate and its chain; serves HTTPS then"
+    )
+    private_key: Path | None = Field(default=None, description="PEM file, without a passphrase")
+    maximum_body_mb: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="larger uploads are refused; 0: no limit"
+    )
+    compression: bool = Field(
+        default=True, description="compress answers for clients that accept it, but not files"
+    )
+    execute_lua: bool = Field(
+        default=False, description="let POST /tools/execute-script run what a client sends"
+    )
 
 
 class Jobs(Section):

@@ -55,6 +55,14 @@ class Node:
         """True for a file or a folder."""
         return self.schema.get("format") == "path"
 
+    @property
+    def is_secret(self) -> bool:
+        """True for a password, and for a table of them: nobody is to see its value."""
+        inner = self.schema.get("additionalProperties")
+        return self.schema.get("format") == "password" or (
+            isinstance(inner, dict) and _resolved(inner).is_secret
+        )
+
     def child(self, part: str | int) -> "Node | None":
         """The place below, or None when there is no such key."""
         if isinstance(part, int):

@@ -6,10 +6,10 @@ A wrong value raises `not_right(problem, remedy)`; gateway.config.faults makes a
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
-from gateway.dicom import syntaxes
+from gateway.dicom import charsets, syntaxes
 
 FAULT_TYPE = "gateway_fault"
 
@@ -75,6 +75,19 @@ def _destination_name(text: str) -> str:
     raise not_right("is not a name for a destination", "printable text without spaces at its ends")
 
 
+def _password(password: SecretStr) -> SecretStr:
+    """An empty one is a slip, as of a variable that is not set."""
+    if password.get_secret_value():
+        return password
+    raise not_right("is not a password", "at least one character")
+
+
+def _encoding(name: str) -> str:
+    if name in charsets.ENCODINGS:
+        return name
+    raise not_right("is not an encoding", f"known are {', '.join(charsets.ENCODINGS)}")
+
+
 # A week: beyond it a time limit is a mistake, and far beyond it the socket layer overflows.
 LONGEST_S = 7 * 24 * 3600
 
@@ -91,4 +104,6 @@ Network = Annotated[
 ]
 SyntaxPattern = Annotated[str, AfterValidator(_syntax_pattern)]
 SyntaxLadder = Annotated[tuple[SyntaxPattern, ...], AfterValidator(_not_empty)]
+Encoding = Annotated[str, AfterValidator(_encoding)]
+Password = Annotated[SecretStr, AfterValidator(_password)]
 DestinationName = Annotated[str, AfterValidator(_destination_name)]

@@ -9,8 +9,19 @@ from functools import lru_cache
 from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
 
 ESCAPE = b"\x1b"
-# What Orthanc assumes too when a data set names no character set, as its DefaultEncoding.
-_DEFAULT = "latin_1"
+# What a data set that names no character set may be assumed to be in: Orthanc's words, and the
+# codecs of Python.
+ENCODINGS = {
+    "Ascii": "ascii", "Utf8": "utf_8", "Latin1": "latin_1", "Latin2": "iso8859_2",
+    "Latin3": "iso8859_3", "Latin4": "iso8859_4", "Latin5": "iso8859_9", "Cyrillic": "iso8859_5",
+    "Windows1251": "cp1251", "Arabic": "iso8859_6", "Greek": "iso8859_7", "Hebrew": "iso8859_8",
+    "Thai": "iso8859_11", "Japanese": "shift_jis", "Chinese": "gb18030",
+    "JapaneseKanji": "iso2022_jp", "Korean": "euc_kr", "SimplifiedChinese": "gb2312",
+}  # fmt: skip
+# A property of the site, like its time zone: one for the process.
+_default = "Latin1"
+# Latin-9 came with a supplement that pydicom does not know yet.
+_TERMS = python_encoding | {"ISO_IR 203": "iso8859_15", "ISO 2022 IR 203": "iso8859_15"}
 # These codecs of Python read the escape sequences themselves, and may hold a delimiter's byte
 # inside a two-byte character.
 _SELF_SWITCHING = ("iso2022_jp", "iso2022_jp_2")
@@ -20,19 +31,37 @@ _NAME_DELIMITERS = re.compile(rb"[\\\r\n\f\t^=]")
 _DEFINED_TERM = re.compile(r"ISO.(2022)?.?IR.(\d+)")
 
 
+def default_encoding() -> str:
+    """The encoding of data sets that name none, one of ENCODINGS."""
+    return _default
+
+
+def set_default_encoding(name: str) -> None:
+    """Assume another one from now on. Raises LookupError when it is none of ENCODINGS."""
+    global _default
+    known = {each.lower(): each for each in ENCODINGS}
+    _default = known[name.lower()]
+    encoding_of.cache_clear()
+
+
+def default_codec() -> str:
+    """The Python codec of default_encoding()."""
+    return ENCODINGS[_default]
+
+
 @lru_cache(maxsize=256)
 def encoding_of(specific_character_set: str) -> str:
     """The Python codec of the first value of Specific Character Set (values joined by "\\").
 
-    Latin-1, which can decode any bytes, when it is empty or not a defined term.
+    The default when it is empty; Latin-1, which can decode any bytes, when it is no defined term.
     """
     term = specific_character_set.partition("\\")[0].strip().upper()
     if not term:
-        return _DEFAULT
+        return default_codec()
     # "ISO-IR 100" and "ISO_2022_IR_87" are seen in the wild.
     if written := _DEFINED_TERM.match(term):
         term = f"ISO 2022 IR {written[2]}" if written[1] else f"ISO_IR {written[2]}"
-    return python_encoding.get(term, _DEFAULT)
+    return _TERMS.get(term, "latin_1")
 
 
 def decode(value: bytes, encoding: str, *, person_name: bool = False) -> str:

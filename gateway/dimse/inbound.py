@@ -33,9 +33,9 @@ _log = logs.logger("dimse")
 _LOOK_UP_S = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class House:
-    """What all associations of one receiver share."""
+    """What all associations of one receiver share. policy: another one may take its place."""
 
     policy: Policy
     ingest: Ingest

@@ -4,6 +4,8 @@ What an association does is in `inbound.py`; who is admitted is decided in `poli
 """
 
 import threading
+from collections.abc import Set
+from dataclasses import replace
 from typing import Any
 
 from pynetdicom import AE
@@ -24,7 +26,7 @@ _log = logs.logger("dimse")
 
 
 class Receiver:
-    """Our C-STORE and C-ECHO SCP. Use: start(), then stop() once."""
+    """Our C-STORE and C-ECHO SCP; implements Reception. Use: start(), then stop() once."""
 
     def __init__(self, settings: Dicom, ingest: Ingest, metrics: Metrics) -> None:
         self._settings = settings
@@ -52,6 +54,24 @@ class Receiver:
         port = int(door.server_address[1])
         _log.info("receiver listens", aet=settings.aet, host=settings.host, port=port)
         return port
+
+    @property
+    def transfer_syntaxes(self) -> Set[str]:
+        """See Reception."""
+        return self._house.policy.transfer_syntaxes
+
+    def accept_transfer_syntaxes(self, uids: Set[str]) -> None:
+        """See Reception."""
+        self._house.policy = replace(self._house.policy, transfer_syntaxes=frozenset(uids))
+
+    @property
+    def accepts_unknown_sop_classes(self) -> bool:
+        """See Reception."""
+        return self._house.policy.accept_unknown_sop_classes
+
+    def accept_unknown_sop_classes(self, accept: bool) -> None:
+        """See Reception."""
+        self._house.policy = replace(self._house.policy, accept_unknown_sop_classes=accept)
 
     def stop(self, grace_s: float) -> None:
         """Refuse new associations, let running C-STOREs finish for so long, then abort."""

@@ -1,10 +1,20 @@
 """The whole table of routes: every part of the REST interface contributes its own."""
 
+from gateway.rest.archives import archive_routes
 from gateway.rest.job_routes import job_routes
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
+from gateway.rest.snippets import snippet_routes
+from gateway.rest.system import system_routes
+from gateway.rest.tuning import tuning_routes
 
 
 def api_routes(services: Services) -> tuple[Route, ...]:
     """All routes that Orthanc's clients know."""
-    return (*job_routes(services),)
+    return (
+        *system_routes(services),
+        *tuning_routes(services),
+        *snippet_routes(services),
+        *job_routes(services),
+        *archive_routes(services),
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.config.models import Configuration
 from gateway.metrics import Metrics
-from gateway.ports import Codecs, Ingest
+from gateway.ports import Codecs, Ingest, Reception
 from gateway.rest.jobs import Jobs
 from gateway.store.catalogue import Catalogue
 from gateway.store.opened import Store
@@ -21,6 +21,7 @@ class Services:
     catalogue: Catalogue
     ingest: Ingest
     codecs: Codecs
+    reception: Reception
     jobs: Jobs
     stop: Callable[[], None]
     restart: Callable[[], None]

@@ -1,7 +1,7 @@
 """One version of one script: its sources and settings, and the runtimes made of it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.config.models import Scripts
 from gateway.errors import ScriptError, ScriptSyntaxError
@@ -76,10 +76,13 @@ class LoadedScript:
     Used by one thread at a time. After ScriptTimedOut and ScriptOutOfMemory it must be closed.
     """
 
-    def __init__(self, script: Script, site: Site) -> None:
-        """Raises ScriptError."""
+    def __init__(
+        self, script: Script, site: Site, say: Callable[[str], None] | None = None
+    ) -> None:
+        """say: is told what the script prints, in place of the log. Raises ScriptError."""
         self.script = script
         self._site = site
+        self._say = say or self._log
         self._plan: Plan | None = None
         settings = script.settings
         self._shell = Shell(lambda: self._runtime.seconds_left)
@@ -90,7 +93,7 @@ class LoadedScript:
                 "primitives": lambda: tuple(primitives.PLANNING),
                 "plan": self._record,
                 "ladder": self._ladder,
-                "say": self._say,
+                "say": lambda text: self._say(_legible(text)),
                 "read_module": script.module,
                 "execute": self._execute,
                 "popen": self._popen,
@@ -166,9 +169,8 @@ class LoadedScript:
         except PrimitiveRefused as exc:
             raise Refused(str(exc)) from exc
 
-    def _say(self, text: str) -> None:
-        legible = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        log.info("script says", script=self.script.name, says=legible)
+    def _log(self, text: str) -> None:
+        log.info("script says", script=self.script.name, says=text)
 
     def _execute(self, command: str) -> Outcome:
         try:
@@ -190,6 +192,10 @@ class LoadedScript:
         except BrokenPipeError as exc:
             return exc.strerror
         return None
+
+
+def _legible(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def origin_table(event: Event) -> dict[str, str]:

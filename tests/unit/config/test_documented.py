@@ -22,16 +22,27 @@ DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 # A commented key or table has its # right before it; a sentence has a space between.
 UNCOMMENTED = re.sub(r"^#(?=[\[a-z])", "", EXAMPLE, flags=re.MULTILINE)
-REQUIRED = {"dicom.callers.aet"} | {f"destinations.NAME.{key}" for key in ("aet", "host", "port")}
+REQUIRED = {"dicom.callers.aet", "http.users.NAME"} | {
+    f"destinations.NAME.{key}" for key in ("aet", "host", "port")
+}
 # Keys without a value of their own: what the document tells instead, and what the example shows.
 LEFT_OUT = (
     {"destinations.NAME.calling_aet": "dicom.aet"}
     | {f"destinations.NAME.transcode.{option}": f"codecs.{option}" for option in OPTIONS}
     | dict.fromkeys(
-        ("codecs.ratio", "codecs.max_error", "codecs.photometric", "codecs.minimum_psnr_db"), "none"
+        (
+            "codecs.ratio",
+            "codecs.max_error",
+            "codecs.photometric",
+            "codecs.minimum_psnr_db",
+            "http.certificate",
+            "http.private_key",
+        ),
+        "none",
     )
     | {"codecs.quality": "90"}
 )
+CERTIFICATE = {"certificate": "crt", "private_key": "key"}
 SHOWN = {"quality": 90, "ratio": 10, "max_error": 2, "photometric": "RGB", "minimum_psnr_db": 40}
 
 
@@ -40,7 +51,7 @@ def flattened(tree: Any, name: str = "") -> Iterator[str]:
     if isinstance(tree, list) and tree and isinstance(tree[0], dict):
         tree = tree[0]
     if not isinstance(tree, dict):
-        yield name.replace("destinations.archive", "destinations.NAME")
+        yield name.replace("destinations.archive", "destinations.NAME").replace("alice", "NAME")
         return
     for key, value in tree.items():
         yield from flattened(value, f"{name}.{key}".lstrip("."))
@@ -88,14 +99,17 @@ def test_the_example_shows_the_defaults(tmp_path):
     )  # fmt: skip
     assert shown.destinations == {"archive": archive}
     assert shown.dicom.callers == (Caller(aet="CT1"),)
+    assert shown.http.users["alice"].get_secret_value() == "her password"
     folders = {"store": tmp_path / "data", "scripts": tmp_path / "scripts"}
     for section in ("dicom", "store", "scripts", "codecs", "retry", "http", "log"):
-        given = getattr(shown, section).model_dump(exclude={"callers"})
-        default = getattr(Configuration(), section).model_dump(exclude={"callers"})
+        given = getattr(shown, section).model_dump(exclude={"callers", "users"})
+        default = getattr(Configuration(), section).model_dump(exclude={"callers", "users"})
         if section in folders:
             default["folder"] = folders[section]
         if section == "codecs":
             default |= SHOWN
+        if section == "http":
+            default |= {name: tmp_path / f"gateway.{end}" for name, end in CERTIFICATE.items()}
         assert given == default
 
 

@@ -1,0 +1,25 @@
+"""A few lines of Lua that somebody sends to be run at once, in a runtime of their own."""
+
+from gateway.config.models import Scripts
+from gateway.scripting.header import LaneSettings
+from gateway.scripting.script import LoadedScript, Script
+from gateway.scripting.site import Site
+
+_NAME = "line"
+
+
+def run_snippet(source: bytes, settings: Scripts, site: Site) -> str:
+    """Run it to its end; answers what it printed, line by line. Raises ScriptError.
+
+    It has what a script has, within the limits of all scripts; there is no event whose plan it
+    could add to.
+    """
+    printed: list[str] = []
+    limits = LaneSettings(
+        profile=settings.profile,
+        timeout_s=settings.timeout_s,
+        memory_mb=settings.memory_mb,
+        concurrency=1,
+    )
+    LoadedScript(Script(_NAME, {_NAME: source}, limits), site, printed.append).close()
+    return "".join(f"{line}\n" for line in printed)
