@@ -153,6 +153,16 @@ export = Table(
     sqlite_autoincrement=True,
 )
 
+# Modalities and peers that were put over REST.
+remote = Table(
+    "remote",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("name", Text, primary_key=True),
+    # JSON of its own kind.
+    Column("settings", JSON, nullable=False),
+)
+
 # What was asked for over REST and takes time; kept until the history is full.
 job = Table(
     "job",
