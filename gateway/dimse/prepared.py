@@ -6,7 +6,7 @@ a series only the message id and the SOP Instance UID change. Standard: PS3.7 6.
 
 import struct
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydicom.uid import UID
 from pynetdicom.dimse_messages import C_STORE_RQ, C_STORE_RSP
@@ -19,9 +19,21 @@ _MESSAGE_ID, _RESPONDED_TO, _SOP_INSTANCE_UID = 0x0110, 0x0120, 0x1000
 _DATA_SET_FOLLOWS = 0x0001
 
 
-def store_request(message_id: int, sop_class_uid: str, sop_instance_uid: str) -> bytes:
+class MoveOriginator(NamedTuple):
+    """Whose C-MOVE has an instance sent: PS3.7 9.1.1.1.6, 9.1.1.1.7."""
+
+    aet: str
+    message_id: int
+
+
+def store_request(
+    message_id: int,
+    sop_class_uid: str,
+    sop_instance_uid: str,
+    originator: MoveOriginator | None = None,
+) -> bytes:
     """The command set of a C-STORE request of medium priority, with a data set to follow."""
-    pattern = _request_pattern(sop_class_uid, _even(len(sop_instance_uid)))
+    pattern = _request_pattern(sop_class_uid, _even(len(sop_instance_uid)), originator)
     return _filled(pattern, _MESSAGE_ID, message_id, sop_instance_uid)
 
 
@@ -32,10 +44,15 @@ def store_success(message_id: int, sop_class_uid: str, sop_instance_uid: str) ->
 
 
 @lru_cache(maxsize=256)
-def _request_pattern(sop_class_uid: str, uid_length: int) -> bytes:
+def _request_pattern(
+    sop_class_uid: str, uid_length: int, originator: MoveOriginator | None
+) -> bytes:
     request = C_STORE()
     request.MessageID = 0
     request.Priority = 0  # medium: PS3.7 9.3.1.1
+    if originator is not None:
+        request.MoveOriginatorApplicationEntityTitle = originator.aet
+        request.MoveOriginatorMessageID = originator.message_id
     return _encoded(C_STORE_RQ(), request, sop_class_uid, uid_length, data_set=_DATA_SET_FOLLOWS)
 
 

@@ -24,7 +24,7 @@ from gateway.dimse.buffered import BufferedSocket
 from gateway.dimse.contexts import MAXIMUM_CONTEXTS, Context
 from gateway.dimse.outgoing import data_pdus
 from gateway.dimse.policy import VERIFICATION
-from gateway.dimse.prepared import store_request
+from gateway.dimse.prepared import MoveOriginator, store_request
 from gateway.dimse.status import Status, is_warning
 from gateway.dimse.upstream import AssociationCut, DrivenAssociation
 from gateway.errors import (
@@ -133,10 +133,10 @@ class ForwardAssociation:
         """The transfer syntax UIDs that the peer takes for a SOP class."""
         return frozenset(syntax for uid, syntax in self._context_ids if uid == sop_class_uid)
 
-    def store(self, path: Path) -> None:
+    def store(self, path: Path, originator: MoveOriginator | None = None) -> None:
         """Send a file in the transfer syntax that it has, without loading it.
 
-        A warning status is success, and logged. Raises NoAcceptableSyntax, RemoteRefused,
+        originator: whose C-MOVE it is sent for. A warning status is success, and logged. Raises NoAcceptableSyntax, RemoteRefused,
         RemoteUnreachable (the association is of no use any more), InstanceUnreadable.
         """
         meta = read_meta(path)
@@ -154,7 +154,9 @@ class ForwardAssociation:
                 context_id=context_id,
                 maximum_pdu_bytes=self._association.dimse.maximum_pdu_size,
             )
-            request = store_request(message_id, meta.sop_class_uid, meta.sop_instance_uid)
+            request = store_request(
+                message_id, meta.sop_class_uid, meta.sop_instance_uid, originator
+            )
             self._association.dimse.send_command(request, context_id)
             self._association.dimse.send_data(pdus)
             response = self._response_to(C_STORE, message_id)
