@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help demo test test-all peers lint install crash bench bench-codecs clean
+.PHONY: help demo test test-all peers lint install crash fuzz bench bench-codecs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test-all: $(INSTALLED) lint peers  ## the same, and what takes longer: the bench
 
 crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and count
 	$(BIN)/python tests/crash.py
+
+fuzz: $(INSTALLED)  ## 10,000 mutated files for each decoder, through real codec processes: about 10 minutes
+	$(BIN)/python tests/fuzz.py
 
 bench: $(INSTALLED)  ## receive and route, in turn with an installed Orthanc; writes bench/results/
 	$(BIN)/python bench/compare.py

@@ -109,8 +109,11 @@ def syntax_of(path: Path) -> Head:
     try:
         meta = read_meta(path)
     except InstanceUnreadable as exc:
-        # Without its cause: a length that no memory can hold is a fault of the file.
-        raise CodecFailed(str(exc)) from None
+        if isinstance(exc.__cause__, MemoryError):  # which is a fault of the file, not of the limit
+            raise CodecFailed(
+                "an element of the file meta information has a false length"
+            ) from None
+        raise CodecFailed(str(exc)) from exc
     if not _could_be_uid(meta.transfer_syntax_uid):
         raise CodecFailed("the file meta information names no transfer syntax")
     if not (_could_be_uid(meta.sop_class_uid) and _could_be_uid(meta.sop_instance_uid)):
