@@ -246,12 +246,13 @@ class Gateway:
             restart=lambda: self.wishes.put(Wish.RESTART),
         )
         application = Application((*self._health_routes(store), *api_routes(services)))
+        server = HttpServer(self._settings.http, application)
+        running.callback(server.stop)
         jobs.start()  # every kind of job is registered by its routes
+        # Before the server, whose clients may be waiting for the end of a job.
         running.callback(jobs.stop)
         if self._settings.http.enabled:
-            server = HttpServer(self._settings.http, application)
             self.http_port = server.start()
-            running.callback(server.stop)
 
     def _jobs(self, store: Store) -> JobEngine:
         settings = self._settings.jobs

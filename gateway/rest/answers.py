@@ -7,6 +7,11 @@ from werkzeug import Request, Response
 
 from gateway.rest.errors import ApiError, Fault
 
+# How JSON escapes a surrogate. Two of them are a character; one is none, and no text to be stored.
+_HALF_A_CHARACTER = b"\\ud"
+# More is not a number that a database could hold.
+_MOST_DIGITS = 18
+
 
 def json_answer(content: Any, status: int = 200) -> Response:
     """Content as JSON."""
@@ -26,10 +31,14 @@ def nothing() -> Response:
 
 def json_body(request: Request) -> Any:
     """The body as JSON. Raises ApiError."""
+    data = request.get_data()
     try:
-        return json.loads(request.get_data())
-    except ValueError:
+        content = json.loads(data)
+        if _HALF_A_CHARACTER in data.lower():
+            json.dumps(content, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         raise ApiError(Fault.BAD_FILE_FORMAT, "the body is not JSON") from None
+    return content
 
 
 def json_object(request: Request) -> dict[str, Any]:
@@ -38,6 +47,19 @@ def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ApiError(Fault.BAD_FILE_FORMAT, "the body is not a JSON object")
     return body
+
+
+def text_body(request: Request) -> str:
+    """The body as text, whatever it is."""
+    return request.get_data().decode("utf-8", "replace")
+
+
+def flag_body(request: Request) -> bool:
+    """A body that is true or false, or 1 or 0. Raises ApiError."""
+    text = text_body(request)
+    if text not in ("1", "true", "0", "false"):
+        raise ApiError(Fault.BAD_FILE_FORMAT, "Boolean value expected")
+    return text in ("1", "true")
 
 
 def flag(request: Request, name: str) -> bool:
@@ -51,6 +73,6 @@ def number(request: Request, name: str, default: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise ApiError(Fault.BAD_TYPE, f"{name} is not a number: {text!r}")
     return int(text)

@@ -2,6 +2,10 @@
 
 from gateway.rest.archives import archive_routes
 from gateway.rest.job_routes import job_routes
+from gateway.rest.later import later_routes
+from gateway.rest.listing import listing_routes
+from gateway.rest.modalities import modality_routes
+from gateway.rest.monitoring import monitoring_routes
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
 from gateway.rest.snippets import snippet_routes
@@ -11,10 +15,14 @@ from gateway.rest.tuning import tuning_routes
 
 def api_routes(services: Services) -> tuple[Route, ...]:
     """All routes that Orthanc's clients know."""
-    return (
+    routes = (
         *system_routes(services),
         *tuning_routes(services),
+        *monitoring_routes(services),
         *snippet_routes(services),
         *job_routes(services),
         *archive_routes(services),
+        *modality_routes(services),
+        *later_routes(),
     )
+    return (*routes, *listing_routes(routes))

@@ -8,13 +8,12 @@ from werkzeug import Request, Response
 
 from gateway import logs
 from gateway.dicom import charsets, syntaxes
-from gateway.rest.answers import json_answer, text_answer
+from gateway.rest.answers import flag_body, json_answer, text_answer, text_body
 from gateway.rest.errors import ApiError, Fault
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
 
 LogLevel = Literal["debug", "info", "warning", "error"]
-_TRUE, _FALSE = ("1", "true"), ("0", "false")
 
 
 def tuning_routes(services: Services) -> tuple[Route, ...]:
@@ -33,7 +32,7 @@ def tuning_routes(services: Services) -> tuple[Route, ...]:
         return text_answer("1" if reception.accepts_unknown_sop_classes else "0")
 
     def put_unknown(request: Request) -> Response:
-        reception.accept_unknown_sop_classes(_flag_of(request))
+        reception.accept_unknown_sop_classes(flag_body(request))
         return text_answer("")
 
     return (
@@ -67,7 +66,7 @@ class _Verbosity:
 
     def put(self, request: Request) -> Response:
         """Log more, or less, from now on."""
-        word = _text_of(request)
+        word = text_body(request)
         if word not in self._levels:
             raise ApiError(
                 Fault.OUT_OF_RANGE, f'Verbosity can be "default", "verbose" or "trace": {word}'
@@ -83,26 +82,15 @@ def _get_encoding(request: Request) -> Response:
 
 def _put_encoding(request: Request) -> Response:
     try:
-        charsets.set_default_encoding(_text_of(request))
+        charsets.set_default_encoding(text_body(request))
     except LookupError:
         raise ApiError(Fault.OUT_OF_RANGE, "no such encoding") from None
     return _get_encoding(request)
 
 
-def _text_of(request: Request) -> str:
-    return request.get_data().decode("utf-8", "replace")
-
-
-def _flag_of(request: Request) -> bool:
-    text = _text_of(request)
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    raise ApiError(Fault.BAD_FILE_FORMAT, "Boolean value expected")
-
-
 def _syntaxes_named(request: Request) -> Set[str]:
     """The UIDs that the body's patterns match: a JSON list or string, or one pattern as it is."""
-    text = _text_of(request)
+    text = text_body(request)
     try:
         patterns = json.loads(text)
     except ValueError:

@@ -276,3 +276,21 @@ def test_lua_that_fails_says_where(configured, source, details):
     else:
         assert (response.status_code, response.json["OrthancStatus"]) == (500, 2031)
         assert response.json["Details"] == details
+
+
+# --- metrics -------------------------------------------------------------------------------------
+
+
+def test_dashboards_for_orthanc_find_their_figures_and_ours(gateway_api):
+    gateway_api.store(made_ct(1))
+    figures = text(gateway_api.get("/tools/metrics-prometheus")).splitlines()
+    assert "orthanc_count_instances 1.0" in figures
+    assert "orthanc_jobs_running 0.0" in figures
+    assert any(line.startswith("gateway_stored_bytes_total") for line in figures)
+
+
+def test_metrics_can_be_turned_off_and_on(gateway_api):
+    for switch in ("0", "1"):
+        gateway_api.put("/tools/metrics", switch)
+        assert text(gateway_api.get("/tools/metrics")) == switch
+        assert bool(gateway_api.get("/tools/metrics-prometheus").data) is (switch == "1")

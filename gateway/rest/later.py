@@ -1,0 +1,72 @@
+"""Routes that clients of Orthanc know and this gateway has not yet: 501, and what is missing.
+
+A place in the table tells them from routes that do not exist, and from resources that do not.
+"""
+
+from werkzeug import Request, Response
+
+from gateway.rest.errors import ApiError, Fault
+from gateway.rest.routes import Handler, Route
+
+_QUERY = "query and retrieve over DICOM"
+_RENDERING = "rendering of images"
+_SPLITTING = "splitting and merging of studies"
+_BULK = "requests over many resources at once"
+_CREATING = "creation of DICOM instances"
+_DICOMWEB = "DICOMweb"
+_FRAME = "/instances/<instance_id>/frames/<frame>"
+_IMAGES = ("image-int16", "image-uint16", "image-uint8", "numpy", "preview", "rendered")
+_OPERATIONS = (
+    "find", "find-patient", "find-study", "find-series", "find-instance", "find-worklist", "get",
+    "move", "query", "storage-commitment",
+)  # fmt: skip
+
+_LATER: dict[str, tuple[tuple[str, str], ...]] = {
+    _QUERY: (
+        *(("POST", f"/modalities/<modality>/{operation}") for operation in _OPERATIONS),
+        ("GET", "/queries"),
+        ("GET", "/queries/<path:rest>"),
+        ("POST", "/queries/<path:rest>"),
+        ("DELETE", "/queries/<query>"),
+    ),
+    _RENDERING: (
+        *(("GET", f"/instances/<instance_id>/{image}") for image in _IMAGES),
+        *(("GET", f"{_FRAME}/{image}") for image in (*_IMAGES, "matlab")),
+        ("GET", "/instances/<instance_id>/matlab"),
+        ("GET", "/instances/<instance_id>/pdf"),
+        ("GET", "/series/<series_id>/numpy"),
+    ),
+    _SPLITTING: (
+        ("POST", "/studies/<study_id>/merge"),
+        ("POST", "/studies/<study_id>/split"),
+    ),
+    _BULK: tuple(
+        ("POST", f"/tools/bulk-{operation}") for operation in ("anonymize", "content", "modify")
+    ),
+    _CREATING: (("POST", "/tools/create-dicom"),),
+    _DICOMWEB: (
+        ("GET", "/dicom-web/<path:rest>"),
+        ("POST", "/dicom-web/<path:rest>"),
+        ("DELETE", "/dicom-web/<path:rest>"),
+        ("GET", "/wado"),
+    ),
+}
+
+
+def later_routes() -> tuple[Route, ...]:
+    """Every one of them answers that it is not implemented."""
+    return tuple(
+        Route(method, path, _not_yet(what))
+        for what, places in _LATER.items()
+        for method, path in places
+    )
+
+
+def _not_yet(what: str) -> Handler:
+    def refuse(request: Request, **variables: str) -> Response:
+        raise ApiError(
+            Fault.NOT_IMPLEMENTED,
+            f"{request.method} {request.path}: this gateway does not offer {what} yet",
+        )
+
+    return refuse
