@@ -198,6 +198,30 @@ class Jobs(Section):
     )
 
 
+UserNumber = Annotated[int, Field(ge=1024, le=65535)]
+
+
+class UserAttachment(Section):
+    """A kind of attachment that clients write, by the name of its table."""
+
+    number: UserNumber
+    media_type: str = Field(default="application/octet-stream", description="answered with it")
+
+
+class Rest(Section):
+    """What the REST interface lets clients write beside instances."""
+
+    check_revisions: bool = Field(
+        default=False, description="replace or delete only what the client has seen"
+    )
+    metadata: dict[str, UserNumber] = Field(
+        default_factory=dict, description="names for numbers of metadata"
+    )
+    attachments: dict[str, UserAttachment] = Field(
+        default_factory=dict, description="names for numbers of attachments"
+    )
+
+
 class Log(Section):
     """One line per outcome, on standard error."""
 
@@ -216,6 +240,7 @@ class Configuration(Section):
     codecs: Codecs = Codecs()
     retry: Retry = Retry()
     http: Http = Http()
+    rest: Rest = Rest()
     jobs: Jobs = Jobs()
     log: Log = Log()
     destinations: dict[DestinationName, Destination] = Field(default_factory=dict)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.config.loader import load
-from gateway.config.models import Caller, Configuration, Destination
+from gateway.config.models import Caller, Configuration, Destination, Rest, UserAttachment
 from gateway.config.schema import keys
 from gateway.config.transcoding import OPTIONS, TranscodeSettings
 
@@ -22,9 +22,12 @@ DOCUMENT = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 # A commented key or table has its # right before it; a sentence has a space between.
 UNCOMMENTED = re.sub(r"^#(?=[\[a-z])", "", EXAMPLE, flags=re.MULTILINE)
-REQUIRED = {"dicom.callers.aet", "http.users.NAME"} | {
-    f"destinations.NAME.{key}" for key in ("aet", "host", "port")
-}
+REQUIRED = {
+    "dicom.callers.aet",
+    "http.users.NAME",
+    "rest.metadata.NAME",
+    "rest.attachments.NAME.number",
+} | {f"destinations.NAME.{key}" for key in ("aet", "host", "port")}
 # Keys without a value of their own: what the document tells instead, and what the example shows.
 LEFT_OUT = (
     {"destinations.NAME.calling_aet": "dicom.aet"}
@@ -42,6 +45,8 @@ LEFT_OUT = (
     )
     | {"codecs.quality": "90"}
 )
+# Names that the site chooses.
+CHOSEN = r"(?<=destinations\.)archive|(?<=attachments\.)report|(?<=metadata\.)checked-by|alice"
 CERTIFICATE = {"certificate": "crt", "private_key": "key"}
 SHOWN = {"quality": 90, "ratio": 10, "max_error": 2, "photometric": "RGB", "minimum_psnr_db": 40}
 
@@ -51,7 +56,7 @@ def flattened(tree: Any, name: str = "") -> Iterator[str]:
     if isinstance(tree, list) and tree and isinstance(tree[0], dict):
         tree = tree[0]
     if not isinstance(tree, dict):
-        yield name.replace("destinations.archive", "destinations.NAME").replace("alice", "NAME")
+        yield re.sub(CHOSEN, "NAME", name)
         return
     for key, value in tree.items():
         yield from flattened(value, f"{name}.{key}".lstrip("."))
@@ -72,7 +77,8 @@ def documented() -> dict[str, str]:
 def default_of(key: str) -> Any:
     """The default of a key as a TOML or JSON value."""
     node: Any = Configuration(
-        destinations={"NAME": Destination(aet="A", host="h", port=1)}
+        destinations={"NAME": Destination(aet="A", host="h", port=1)},
+        rest=Rest(attachments={"NAME": UserAttachment(number=1024)}),
     ).model_dump(mode="json")
     node["dicom"]["callers"] = Caller(aet="A").model_dump(mode="json")
     for part in key.split("."):
@@ -100,6 +106,9 @@ def test_the_example_shows_the_defaults(tmp_path):
     assert shown.destinations == {"archive": archive}
     assert shown.dicom.callers == (Caller(aet="CT1"),)
     assert shown.http.users["alice"].get_secret_value() == "her password"
+    assert shown.rest == Rest(
+        metadata={"checked-by": 1024}, attachments={"report": UserAttachment(number=1024)}
+    )
     folders = {"store": tmp_path / "data", "scripts": tmp_path / "scripts"}
     for section in ("dicom", "store", "scripts", "codecs", "retry", "http", "log"):
         given = getattr(shown, section).model_dump(exclude={"callers", "users"})
