@@ -152,6 +152,37 @@ def read_to_pixels(path: Path) -> tuple[Dataset, BaseTag | None]:
     return dataset, found[0] if found else None
 
 
+def pixel_data_offset(path: Path) -> int | None:
+    """Where the element with the pixels begins, in bytes from the start of the file.
+
+    None without pixels, and in a deflated data set. Raises InstanceUnreadable.
+    """
+    meta = read_meta(path)
+    syntax = syntaxes.by_uid(meta.transfer_syntax_uid)
+    if syntax.is_deflated:
+        return None
+    found: list[BaseTag] = []
+
+    def is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if tag in _PIXEL_DATA:
+            found.append(tag)
+        return bool(found)
+
+    try:
+        with path.open("rb") as file:
+            file.seek(meta.data_set_offset)
+            read_dataset(
+                file,
+                is_implicit_VR=syntax.is_implicit_vr,
+                is_little_endian=syntax.is_little_endian,
+                stop_when=is_pixel_data,
+                specific_tags=[_SPECIFIC_CHARACTER_SET],
+            )
+            return file.tell() if found else None
+    except Exception as exc:
+        raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
+
+
 def read_header(path: Path) -> Dataset:
     """The data set up to Pixel Data, decoded when asked for. Raises InstanceUnreadable."""
     meta = read_meta(path)
@@ -187,6 +218,18 @@ def read_summary(file: BinaryIO, *, sop_class_uid: str, transfer_syntax_uid: str
         head.update(_read_indexed(data_set, syntax, _LAST_INDEXED))
     found = {name: text for name, text in tags(head).items() if isinstance(text, str)}
     return Summary(identifiers, found)
+
+
+def read_file_summary(path: Path) -> Summary:
+    """The same, of a file. Raises InstanceUnreadable, OSError."""
+    meta = read_meta(path)
+    with path.open("rb") as file:
+        file.seek(meta.data_set_offset)
+        return read_summary(
+            file,
+            sop_class_uid=meta.sop_class_uid,
+            transfer_syntax_uid=meta.transfer_syntax_uid,
+        )
 
 
 def _read_indexed(file: BinaryIO, syntax: TransferSyntax, last: BaseTag | int) -> Dataset:

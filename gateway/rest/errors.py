@@ -21,7 +21,12 @@ class Fault(Enum):
     FULL_STORAGE = (19, "The file storage is full", 507)
     CANCELED_JOB = (37, "This job was canceled", 500)
     UNKNOWN_TAG = (27, "Unknown DICOM tag", 400)
-    REVISION = (43, "A bad revision number was provided", 409)
+    REVISION = (
+        43,
+        "A bad revision number was provided, which might indicate conflict between multiple "
+        "writers",
+        409,
+    )
     CANNOT_EXECUTE_LUA = (2031, "Cannot execute a Lua command", 500)
 
     @property

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
-from uuid import UUID
 
 from gateway.errors import StorageFull, StoreError
 
@@ -47,11 +46,6 @@ def attached_to(key: str) -> tuple[str, str]:
 def is_compressed(key: str) -> bool:
     """An attachment is kept compressed."""
     return key.startswith(ATTACHED_COMPRESSED)
-
-
-def uuid_of(key: str) -> UUID:
-    """A key as clients of Orthanc see files named."""
-    return UUID(hex=key[1:33])
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Ve
 from gateway.store import schema
 from gateway.store.committer import Committer
 from gateway.store.instances import as_origin, as_version, find_current, select_versions
+from gateway.store.reception import reception
 from gateway.store.tasks import Kind, OnWaiting, add_plan
 from gateway.store.times import as_datetime
 
@@ -340,23 +341,8 @@ def _as_event(row: Row[Any]) -> Event:
         kind=EventKind(row.kind),
         version=as_version(row),
         origin=as_origin(row),
-        metadata=_metadata(row),
+        metadata=reception(row),
     )
-
-
-def _metadata(row: Row[Any]) -> dict[str, str]:
-    """Orthanc's names for what is known of a reception."""
-    known = {
-        "ReceptionDate": as_datetime(row.created_at).strftime("%Y%m%dT%H%M%S"),
-        "Origin": row.origin_kind,
-        "RemoteAET": row.calling_aet,
-        "CalledAET": row.called_aet,
-        "RemoteIP": row.remote_ip,
-        "HttpUsername": row.username,
-        "TransferSyntax": row.transfer_syntax_uid,
-        "SopClassUid": row.sop_class_uid,
-    }
-    return {name: value for name, value in known.items() if value}
 
 
 def _as_status(connection: Connection, row: Row[Any]) -> LaneStatus:

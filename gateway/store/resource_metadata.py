@@ -8,8 +8,10 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from gateway.errors import NotFound
+from gateway.model import Level
 from gateway.store import schema
 from gateway.store.committer import Committer
+from gateway.store.reception import system_metadata
 from gateway.store.resources import ChangeKind, level_of, log_change
 
 _metadata = schema.resource_metadata
@@ -53,10 +55,12 @@ class UserMetadata:
         self._engine = engine
         self._committer = committer
 
-    def of(self, resource_id: str) -> dict[str, Metadatum]:
-        """All notes on a resource, by name."""
+    def of(self, level: Level, resource_id: str) -> dict[str, Metadatum]:
+        """All notes on a resource, by name, with what is known of its reception."""
         with self._engine.connect() as connection:
-            return metadata_of(connection, resource_id)
+            known = system_metadata(connection, level, resource_id)
+            notes = {name: Metadatum(value) for name, value in known.items()}
+            return notes | metadata_of(connection, resource_id)
 
     def put(self, resource_id: str, name: str, value: str, guard: Guard) -> Metadatum:
         """Write a note. Raises NotFound (the resource), and what the guard raises."""

@@ -10,7 +10,7 @@ from gateway.model import Level
 from gateway.store.attachments import Attachments
 from gateway.store.catalogue import Catalogue
 from gateway.store.changes import ChangeLog
-from gateway.store.files import is_compressed, uuid_of
+from gateway.store.files import is_compressed
 from gateway.store.instances import mark_deleted
 from gateway.store.recovery import Recovery
 
@@ -233,8 +233,3 @@ def test_a_file_that_belongs_to_nothing_is_reported_and_kept(store):
 def test_a_missing_file_is_reported(attachments, store, attach):
     attachments.path(attach()).unlink()
     assert recover(store) == ["the file of an attachment is missing"]
-
-
-def test_every_file_has_a_uuid_of_its_own(store):
-    keys = [store.files.stage("r").key, store.files.stage_attachment("0123", "1024").key]
-    assert len({uuid_of(key) for key in keys}) == 2
