@@ -71,6 +71,21 @@ def file_view(
     return content
 
 
+def only(content: dict[str, Any], tags: Set[int]) -> dict[str, Any]:
+    """Of a data set in the full form, the elements with these tags."""
+    return {key: element for key, element in content.items() if _tag(key) in tags}
+
+
+def reshaped(content: dict[str, Any], form: View) -> dict[str, Any]:
+    """A data set in the full form, in another one."""
+    if form is View.FULL:
+        return content
+    return {
+        key if form is View.SHORT else element["Name"]: _reshaped(element["Value"], form)
+        for key, element in content.items()
+    }
+
+
 def element_view(form: View, tag: int, value: Any) -> tuple[str, Any]:
     """Key and content of one public element, for what is known without a data set."""
     return _View(form, frozenset()).entry(tag, value, "")
@@ -140,6 +155,15 @@ def _creator(dataset: Dataset, tag: BaseTag) -> str:
 
 def _name(tag: int, creator: str) -> str:
     return private_name(creator, tag) if creator else public_name(tag)
+
+
+def _tag(key: str) -> int:
+    group, _, element = key.partition(",")
+    return int(group, 16) << 16 | int(element, 16)
+
+
+def _reshaped(value: Any, form: View) -> Any:
+    return [reshaped(item, form) for item in value] if isinstance(value, list) else value
 
 
 def _type(shown: Any) -> str:

@@ -6,6 +6,8 @@ from gateway.rest.later import later_routes
 from gateway.rest.listing import listing_routes
 from gateway.rest.modalities import modality_routes
 from gateway.rest.monitoring import monitoring_routes
+from gateway.rest.resource_tags import resource_tag_routes
+from gateway.rest.resources import resource_routes
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
 from gateway.rest.snippets import snippet_routes
@@ -22,6 +24,8 @@ def api_routes(services: Services) -> tuple[Route, ...]:
         *snippet_routes(services),
         *job_routes(services),
         *archive_routes(services),
+        *resource_routes(services),
+        *resource_tag_routes(services),
         *modality_routes(services),
         *later_routes(),
     )

@@ -77,18 +77,6 @@ def _main_tags(
     yield "SOPInstanceUID", identifiers.sop_instance_uid
     try:
         with device_errors():
-            yield from _read(key, storage).main_tags.items()
+            yield from part10.read_file_summary(storage.path(key)).main_tags.items()
     except GatewayError as exc:
         log.error("a stored file tells no tags for the index", key=key, error=str(exc))
-
-
-def _read(key: str, storage: FileStorage) -> Summary:
-    path = storage.path(key)
-    meta = part10.read_meta(path)
-    with path.open("rb") as file:
-        file.seek(meta.data_set_offset)
-        return part10.read_summary(
-            file,
-            sop_class_uid=meta.sop_class_uid,
-            transfer_syntax_uid=meta.transfer_syntax_uid,
-        )

@@ -27,7 +27,7 @@ class Catalogue:
         """The resource with this id."""
         with self._engine.connect() as connection:
             row = connection.execute(_GET, {"id": resource_id}).first()
-        return _as_resource(row) if row else None
+        return as_resource(row) if row else None
 
     def ids(self, level: Level, *, since: int = 0, limit: int = 0) -> list[str]:
         """All ids of a level in the order of their arrival. limit: at most so many, 0 for all."""
@@ -49,18 +49,18 @@ class Catalogue:
     def related(self, resource: Resource, level: Level) -> list[str]:
         """The ids of a level above or below: the one that it is in, or all that are in it."""
         with self._engine.connect() as connection:
-            return list(connection.scalars(_select_related(resource, level)))
+            return list(connection.scalars(select_related(resource, level)))
 
     def related_resources(self, resource: Resource, level: Level) -> list[Resource]:
         """The same, with what is known of them."""
-        within = _select_related(resource, level)
+        within = select_related(resource, level)
         statement = (
             select(_resource)
             .where(_resource.c.resource_id.in_(within))
             .order_by(_resource.c.created_at, _resource.c.resource_id)
         )
         with self._engine.connect() as connection:
-            return [_as_resource(row) for row in connection.execute(statement)]
+            return [as_resource(row) for row in connection.execute(statement)]
 
     def version(self, instance_id: str) -> Version | None:
         """The file that the instance's id names."""
@@ -72,7 +72,7 @@ class Catalogue:
         statement = (
             select_versions()
             .where(
-                schema.version.c.instance_id.in_(_select_related(resource, Level.INSTANCE)),
+                schema.version.c.instance_id.in_(select_related(resource, Level.INSTANCE)),
                 schema.version.c.state == VersionState.CURRENT,
             )
             .order_by(schema.version.c.version_id)
@@ -90,7 +90,7 @@ class Catalogue:
             .order_by(_resource.c.created_at, _resource.c.resource_id)
         )
         with self._engine.connect() as connection:
-            return [_as_resource(row) for row in connection.execute(statement)]
+            return [as_resource(row) for row in connection.execute(statement)]
 
 
 def levels_below(level: Level) -> Sequence[Level]:
@@ -98,8 +98,8 @@ def levels_below(level: Level) -> Sequence[Level]:
     return _LEVELS[_LEVELS.index(level) + 1 :]
 
 
-def _select_related(resource: Resource, level: Level) -> Select[Any]:
-    """Ids, in the order of arrival; the resource's own for its own level."""
+def select_related(resource: Resource, level: Level) -> Select[Any]:
+    """A statement for the ids, in the order of arrival; the resource's own for its own level."""
     steps = _LEVELS.index(level) - _LEVELS.index(resource.level)
     table: Any = aliased(_resource)
     if steps == 0:
@@ -118,7 +118,8 @@ def _select_related(resource: Resource, level: Level) -> Select[Any]:
     return statement.where(current.c.resource_id == resource.resource_id).distinct()
 
 
-def _as_resource(row: Row[Any]) -> Resource:
+def as_resource(row: Row[Any]) -> Resource:
+    """A row of the table of resources as the model knows it."""
     return Resource(
         resource_id=row.resource_id,
         level=Level(row.level),

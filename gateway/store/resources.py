@@ -4,7 +4,7 @@ Everything here is part of the transaction that enters or deletes a version.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -99,11 +99,27 @@ def leave(connection: Connection, instance_id: str) -> None:
         parent_id = connection.scalar(
             select(_resource.c.parent_id).where(_resource.c.resource_id == resource_id)
         )
-        detach_files(connection, _attachment.c.resource_id == resource_id)
-        for table in _BELONGINGS:
-            connection.execute(delete(table).where(table.c.resource_id == resource_id))
-        connection.execute(delete(_resource).where(_resource.c.resource_id == resource_id))
+        forget(connection, [resource_id])
         resource_id = parent_id
+
+
+def forget(connection: Connection, resource_ids: Collection[str]) -> None:
+    """Remove resources that have no children any more, with all that belongs to them."""
+    detach_files(connection, _attachment.c.resource_id.in_(resource_ids))
+    for table in (*_BELONGINGS, _resource):
+        connection.execute(delete(table).where(table.c.resource_id.in_(resource_ids)))
+
+
+def describe(connection: Connection, summary: Summary) -> None:
+    """Have an instance and all above it say what this summary says of them."""
+    now = time.time()
+    ids = resource_ids(summary.identifiers)
+    for level, resource_id in ids.items():
+        tags = of_level(level, summary.main_tags)
+        connection.execute(_DESCRIBE, {"id": resource_id, "tags": tags, "now": now})
+    connection.execute(delete(_identifier).where(_identifier.c.resource_id.in_(ids.values())))
+    if identifiers := _identifiers(ids, summary.main_tags):
+        connection.execute(_ADD_IDENTIFIERS, identifiers)
 
 
 def detach_files(connection: Connection, which: ColumnElement[bool]) -> None:

@@ -180,8 +180,8 @@ def test_a_creator_may_have_reserved_any_block_of_any_of_its_groups():
         ("chrGreek.dcm", "Διονυσιος"),
         ("chrH31.dcm", "Yamada^Tarou=山田^太郎=やまだ^たろう"),
         ("chrI2.dcm", "Hong^Gildong=洪^吉洞=홍^길동"),
-        ("chrX1.dcm", "Wang^XiaoDong=王^小東"),
-        ("chrX2.dcm", "Wang^XiaoDong=王^小东"),
+        ("chrX1.dcm", "Wang^XiaoDong=王^小東="),
+        ("chrX2.dcm", "Wang^XiaoDong=王^小东="),
     ],
 )
 def test_text_is_decoded_from_the_files_own_character_set(file, name):

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.model import Level
-from gateway.rest.errors import UnknownId
+from gateway.rest.errors import ApiError
 from gateway.rest.lookup import resource_of, version_of
 
 
@@ -16,12 +16,12 @@ def test_a_stored_image_is_found_by_its_id_and_level(gateway_api, made_ct):
 
 def test_the_id_of_another_level_is_unknown(gateway_api, made_ct):
     instance_id = gateway_api.store(made_ct(1))
-    with pytest.raises(UnknownId):
+    with pytest.raises(ApiError):
         resource_of(gateway_api.services, Level.STUDY, instance_id)
 
 
 def test_an_id_that_nobody_has_is_unknown(gateway_api):
-    with pytest.raises(UnknownId):
+    with pytest.raises(ApiError):
         resource_of(gateway_api.services, Level.STUDY, "0" * 44)
-    with pytest.raises(UnknownId):
+    with pytest.raises(ApiError):
         version_of(gateway_api.services, "0" * 44)

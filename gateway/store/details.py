@@ -1,0 +1,118 @@
+"""What the index knows of resources beside themselves, read for many of them at once."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, literal, select, union_all
+
+from gateway.model import Level, Resource, VersionState
+from gateway.store import schema
+
+_resource, _version = schema.resource, schema.version
+_label, _metadata = schema.label, schema.resource_metadata
+# Below the number of parameters that SQLite takes in one statement.
+_MAXIMUM_IDS = 500
+_DERIVED_FROM = ("ModifiedFrom", "AnonymizedFrom")
+
+# Statements of answers are made once: making one costs more than running it.
+_IDS: Any = bindparam("ids", expanding=True)
+_CHILDREN = (
+    select(_resource.c.resource_id, _resource.c.parent_id, _resource.c.main_tags)
+    .where(_resource.c.parent_id.in_(_IDS))
+    .order_by(_resource.c.created_at, _resource.c.resource_id)
+)
+_TAGS = select(_resource.c.resource_id, _resource.c.main_tags).where(
+    _resource.c.resource_id.in_(_IDS)
+)
+_FILES = select(_version.c.instance_id, _version.c.storage_key, _version.c.size_bytes).where(
+    _version.c.instance_id.in_(_IDS), _version.c.state == VersionState.CURRENT
+)
+_NOTES = union_all(
+    select(_metadata.c.resource_id, _metadata.c.name, _metadata.c.value).where(
+        _metadata.c.resource_id.in_(_IDS), _metadata.c.name.in_(_DERIVED_FROM)
+    ),
+    select(_label.c.resource_id, _label.c.name, literal(None)).where(
+        _label.c.resource_id.in_(_IDS)
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """One resource, and what is shown with it.
+
+    children: ids of the level below; child_tags: their main tags, for a series. patient_tags: of
+    the patient of a study. storage_key, size_bytes: of the file of an instance. derived_from:
+    ModifiedFrom and AnonymizedFrom, where they are known.
+    """
+
+    resource: Resource
+    children: Sequence[str] = ()
+    child_tags: Sequence[Mapping[str, str]] = ()
+    patient_tags: Mapping[str, str] = field(default_factory=dict)
+    storage_key: str = ""
+    size_bytes: int = 0
+    derived_from: Mapping[str, str] = field(default_factory=dict)
+    labels: Sequence[str] = ()
+
+
+def details_of(engine: Engine, resources: Sequence[Resource]) -> Iterator[Details]:
+    """The details of resources of one level, in the order given."""
+    remaining = iter(resources)
+    while some := list(islice(remaining, _MAXIMUM_IDS)):
+        with engine.connect() as connection:
+            found = _read(connection, some)
+        yield from found
+
+
+def _read(connection: Connection, resources: Sequence[Resource]) -> list[Details]:
+    ids = {"ids": [resource.resource_id for resource in resources]}
+    shown: dict[str, dict[str, Any]] = defaultdict(dict)
+    level = resources[0].level
+    if level is Level.INSTANCE:
+        for row in connection.execute(_FILES, ids):
+            shown[row.instance_id].update(storage_key=row.storage_key, size_bytes=row.size_bytes)
+    else:
+        _read_children(connection, ids, shown, with_tags=level is Level.SERIES)
+    if level is Level.STUDY:
+        _read_patients(connection, resources, shown)
+    _read_notes(connection, ids, shown)
+    return [Details(resource, **shown[resource.resource_id]) for resource in resources]
+
+
+def _read_children(
+    connection: Connection,
+    ids: Mapping[str, Any],
+    shown: dict[str, dict[str, Any]],
+    *,
+    with_tags: bool,
+) -> None:
+    for row in connection.execute(_CHILDREN, ids):
+        of_parent = shown[row.parent_id]
+        of_parent.setdefault("children", []).append(row.resource_id)
+        if with_tags:
+            of_parent.setdefault("child_tags", []).append(row.main_tags)
+
+
+def _read_patients(
+    connection: Connection, studies: Sequence[Resource], shown: dict[str, dict[str, Any]]
+) -> None:
+    ids = sorted({study.parent_id for study in studies})
+    rows = connection.execute(_TAGS, {"ids": ids}).all()
+    tags = {row.resource_id: row.main_tags for row in rows}
+    for study in studies:
+        shown[study.resource_id]["patient_tags"] = tags.get(study.parent_id, {})
+
+
+def _read_notes(
+    connection: Connection, ids: Mapping[str, Any], shown: dict[str, dict[str, Any]]
+) -> None:
+    for resource_id, name, value in connection.execute(_NOTES, ids):
+        of_resource = shown[resource_id]
+        if value is None:
+            of_resource.setdefault("labels", []).append(name)
+        else:
+            of_resource.setdefault("derived_from", {})[name] = value
