@@ -136,8 +136,9 @@ class ForwardAssociation:
     def store(self, path: Path, originator: MoveOriginator | None = None) -> None:
         """Send a file in the transfer syntax that it has, without loading it.
 
-        originator: whose C-MOVE it is sent for. A warning status is success, and logged. Raises NoAcceptableSyntax, RemoteRefused,
-        RemoteUnreachable (the association is of no use any more), InstanceUnreadable.
+        originator: whose C-MOVE it is sent for. A warning status is success, and logged.
+        Raises NoAcceptableSyntax, RemoteRefused, RemoteUnreachable (the association is of no use
+        any more), InstanceUnreadable.
         """
         meta = read_meta(path)
         context_id = self._context_ids.get((meta.sop_class_uid, meta.transfer_syntax_uid))
