@@ -1,9 +1,13 @@
 """The whole table of routes: every part of the REST interface contributes its own."""
 
 from gateway.rest.archives import archive_routes
+from gateway.rest.attachments import attachment_routes
+from gateway.rest.changes import change_routes
 from gateway.rest.job_routes import job_routes
+from gateway.rest.labels import label_routes
 from gateway.rest.later import later_routes
 from gateway.rest.listing import listing_routes
+from gateway.rest.metadata import metadata_routes
 from gateway.rest.modalities import modality_routes
 from gateway.rest.monitoring import monitoring_routes
 from gateway.rest.resource_tags import resource_tag_routes
@@ -26,6 +30,10 @@ def api_routes(services: Services) -> tuple[Route, ...]:
         *archive_routes(services),
         *resource_routes(services),
         *resource_tag_routes(services),
+        *metadata_routes(services),
+        *attachment_routes(services),
+        *label_routes(services),
+        *change_routes(services),
         *modality_routes(services),
         *later_routes(),
     )
