@@ -148,6 +148,12 @@ def recoding(
     )  # fmt: skip
 
 
+def conversion(image: Image, target: TransferSyntax) -> Recoding:
+    """How frames go from codestream to codestream: JPEG, on either side. TranscodeUnsupported."""
+    _refuse_what_no_codec_takes(image)
+    return Recoding(target, image, image, image, was_lossy=True)
+
+
 def refuse_too_large(image: Image, memory_bytes: int) -> None:
     """Raise TranscodeUnsupported when a frame takes more than a codec process may use."""
     needed = image.frame_samples * _WORKING_BYTES_PER_SAMPLE

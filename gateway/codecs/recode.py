@@ -17,7 +17,7 @@ from gateway.codecs.pixel_writer import (
     write_encapsulated,
     write_native,
 )
-from gateway.codecs.planning import Recoding, Work
+from gateway.codecs.planning import Work
 from gateway.codecs.quality import Difference
 from gateway.codecs.source import PixelElement, Source
 from gateway.codecs.spool import Spooled
@@ -45,7 +45,7 @@ def prepare(
     if pixels.length is None:
         found = coded.find(source.file, pixels.offset, source.syntax, image)
     if work is Work.CONVERT:
-        plan = Recoding(target, image, image, image, was_lossy=True)  # JPEG, on either side
+        plan = planning.conversion(image, target)
         convert = CODESTREAM_CONVERTERS[source.syntax.uid, target.uid]
         return Pieces(source, pixels, found, plan, options, convert)
     first = found.first if found else None

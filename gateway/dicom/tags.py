@@ -70,7 +70,9 @@ def text_of(dataset: Dataset, tag: int) -> str | None:
     """
     if tag not in dataset:
         return None
-    element: Any = dataset.get_item(tag)  # pydicom's annotation forgets RawDataElement
+    # As it is encoded: else pydicom converts an empty one, and stumbles over a VR that it does not
+    # know. (Its annotation forgets RawDataElement.)
+    element: Any = dataset.get_item(tag, keep_deferred=True)
     if isinstance(element, RawDataElement):
         return _shown(element, dictionary_vr(tag, signed_pixels=False), Context())
     text = _converted(element.value, element.VR, Context())

@@ -303,14 +303,25 @@ def _begin(pool: CodecPool, source: Path, target: Path) -> Future[TranscodeRepor
     return running
 
 
-def test_a_killed_process_fails_its_own_task_only(make_pool, slow_image, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        (signal.SIGKILL, r"was ended from outside \(SIGKILL\)"),
+        (signal.SIGSEGV, r"crashed \(SIGSEGV\)"),
+        (signal.SIGABRT, r"crashed \(SIGABRT\)"),
+        (signal.SIGXCPU, "used more CPU time than such an image can need"),
+    ],
+)
+def test_a_process_that_ends_fails_its_own_task_only(
+    number, reason, make_pool, slow_image, tmp_path
+):
     pool = make_pool()
     running = _begin(pool, slow_image, tmp_path / "killed.dcm")
     [process_id] = pool.process_ids()
-    os.kill(process_id, signal.SIGKILL)
-    with pytest.raises(CodecProcessDied, match="SIGKILL"):
+    os.kill(process_id, number)
+    with pytest.raises(CodecProcessDied, match=reason):
         running.result(timeout=30)
-    assert not (tmp_path / "killed.dcm").exists()
+    assert not list(tmp_path.glob("killed.dcm*"))
     pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "next.dcm", [J2K], VERIFY)
     assert pool.process_ids() != [process_id]
 

@@ -6,25 +6,33 @@ What the fuzzing finds by chance is here on purpose, at its worst.
 import os
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import imagecodecs
+import numpy as np
 import pytest
 from codec_support import (
+    DEFLATED,
     EXPLICIT,
     IMPLICIT,
     J2K,
+    JPEG_LS,
     RLE,
+    SECONDARY_CAPTURE,
+    SOP_INSTANCE_UID,
     encapsulated,
     header_of,
     noise,
+    samples_of,
     write_file,
     write_native,
 )
 
 from gateway.codecs.processes import CodecPool
+from gateway.dicom import part10
 from gateway.dicom.encoding import element_header
 from gateway.errors import CodecFailed, TranscodeError, TranscodeUnsupported
 from gateway.model import TranscodeOptions
@@ -82,6 +90,30 @@ def test_a_transfer_syntax_that_swallows_the_data_set_is_not_quoted(fails, tmp_p
     assert "names no transfer syntax" in fails(source, CodecFailed, J2K)
 
 
+@pytest.mark.parametrize("depth", [1000, 100_000])
+def test_sequences_that_are_nested_without_end_fail(depth, fails, tmp_path):
+    sequence = struct.pack("<HH2sHI", 0x0040, 0xA730, b"SQ", 0, 0xFFFFFFFF)
+    nested = (sequence + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)) * depth
+    source = write_file(tmp_path / "nested.dcm", EXPLICIT, header_of(GREY), nested)
+    assert fails(source, CodecFailed, IMPLICIT)
+
+
+def test_a_deflate_bomb_is_defused_before_it_fills_the_disk(tmp_path):
+    codecs = CodecPool(processes=1, memory_mb=128, timeout_s=60)
+    deflater = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    zeros = element_header(0x00091001, "OB", 0xFFFFFFF0, implicit_vr=False) + bytes(64 << 20)
+    data = part10.header(SECONDARY_CAPTURE, SOP_INSTANCE_UID, DEFLATED)
+    (tmp_path / "bomb.dcm").write_bytes(data + deflater.compress(zeros) + deflater.flush())
+    try:
+        with pytest.raises(CodecFailed, match="more than 33554432 bytes"):
+            codecs.transcode(
+                tmp_path / "bomb.dcm", tmp_path / "never.dcm", [EXPLICIT], TranscodeOptions()
+            )
+        assert [path.name for path in tmp_path.iterdir()] == ["bomb.dcm"]
+    finally:
+        codecs.close()
+
+
 # --- RLE -----------------------------------------------------------------------------------------
 
 
@@ -95,6 +127,16 @@ def _with_long_runs(folder: Path) -> Path:
 def test_rle_runs_that_are_longer_than_the_image_do_not_end_the_process(fails, tmp_path):
     source = _with_long_runs(tmp_path)
     assert "longer than the image" in fails(source, CodecFailed)
+
+
+def test_an_rle_bomb_decodes_to_no_more_than_its_image(fails, pool, tmp_path):
+    runs = b"\x81a" * 500_000  # 64 MB
+    segment = struct.pack("<16I", 1, 64, *bytes(14)) + runs
+    source = write_file(tmp_path / "bomb.dcm", RLE, header_of(GREY), encapsulated([segment]))
+    used = _cpu_seconds(pool)
+    with suppress(CodecFailed):
+        pool.transcode(source, tmp_path / "result.dcm", [EXPLICIT], TranscodeOptions())
+    assert _cpu_seconds(pool) - used < 2
 
 
 def test_what_codecs_write_to_stderr_is_not_in_the_log_of_the_gateway(tmp_path, capfd):
@@ -192,6 +234,55 @@ def _cpu_seconds(pool: CodecPool) -> float:
     [process_id] = pool.process_ids()
     fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_jpeg_ls_that_is_cut_off_anywhere_costs_no_time(pool, tmp_path):
+    # CharLS would look for more behind the end, for seconds.
+    frames = noise((1, 64, 64), "u2", 12)
+    whole = bytes(imagecodecs.jpegls_encode(frames[0], out=4 * frames.nbytes))
+    used = _cpu_seconds(pool)
+    for end in range(100, len(whole) - 2, 97):
+        cut = encapsulated([whole[:end]])
+        source = write_file(tmp_path / "cut.dcm", JPEG_LS, header_of(frames, BitsStored=12), cut)
+        with pytest.raises(CodecFailed):
+            pool.transcode(source, tmp_path / "never.dcm", [EXPLICIT], TranscodeOptions())
+    assert _cpu_seconds(pool) - used < 5
+
+
+@pytest.mark.parametrize(
+    "oversize",
+    [b"\x04\x02\x75\x30\x75\x30", b"\x04\x04\0\0\x75\x30\0\0\x75\x30"],
+    ids=["16 bit", "32 bit"],
+)
+def test_jpeg_ls_that_names_another_size_later_is_refused(oversize, fails, tmp_path):
+    """Oversize image dimensions in a preset segment (ITU-T T.87 C.2.4.1.4)."""
+    segment = b"\xff\xf8" + struct.pack(">H", len(oversize) + 2) + oversize
+    later = _LS.index(b"\xff\xda")
+    pixels = encapsulated([_LS[:later] + segment + _LS[later:]])
+    source = write_file(tmp_path / "larger.dcm", JPEG_LS, header_of(GREY), pixels)
+    assert fails(source, CodecFailed)
+
+
+@pytest.mark.parametrize("inside", CLAIMS)
+@pytest.mark.parametrize("outside", CLAIMS)
+def test_a_codestream_of_another_family_than_its_transfer_syntax_is_refused_or_right(
+    outside, inside, pool, tmp_path
+):
+    source = write_file(
+        tmp_path / "other.dcm",
+        CLAIMS[outside][0],
+        header_of(GREY),
+        encapsulated([CLAIMS[inside][1]]),
+    )
+    before = pool.process_ids()
+    try:
+        pool.transcode(source, tmp_path / "result.dcm", [EXPLICIT], TranscodeOptions())
+    except (CodecFailed, TranscodeUnsupported):
+        assert not (tmp_path / "result.dcm").exists()
+    else:
+        found = samples_of(tmp_path / "result.dcm")
+        assert inside == "JPEG" or np.array_equal(found, GREY)
+    assert pool.process_ids() == before
 
 
 def test_jpeg_2000_of_more_pixels_than_32_bits_can_count_is_refused(fails, tmp_path):

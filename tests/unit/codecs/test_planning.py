@@ -8,7 +8,14 @@ from codec_support import header_of
 
 from gateway.codecs.codestreams import Codestream
 from gateway.codecs.image import describe
-from gateway.codecs.planning import Abilities, Work, recoding, refuse_too_large, work_for
+from gateway.codecs.planning import (
+    Abilities,
+    Work,
+    conversion,
+    recoding,
+    refuse_too_large,
+    work_for,
+)
 from gateway.codecs.source import PixelElement
 from gateway.dicom.syntaxes import EXPLICIT_LE, IMPLICIT_LE, JPEG2000_LOSSLESS, lookup
 from gateway.errors import TranscodeUnsupported
@@ -139,6 +146,12 @@ def test_frames_that_exceed_the_memory_limit_are_refused():
     header = header_of(np.zeros((1, 4, 6), "u2"), Rows=60000, Columns=60000)
     with pytest.raises(TranscodeUnsupported, match="needs 82397 MB"):
         refuse_too_large(describe(header), 1 << 30)
+
+
+def test_codestreams_of_colours_that_are_none_are_not_converted():
+    header = header_of(np.zeros((1, 4, 6), "u1"), PhotometricInterpretation="GREYISH")
+    with pytest.raises(TranscodeUnsupported, match="GREYISH photometric interpretation"):
+        conversion(describe(header), JPEG_XL)
 
 
 def test_native_pixel_data_of_4_gb_is_refused():

@@ -10,7 +10,7 @@ from pydicom import Dataset
 from pydicom.dataelem import DataElement
 from pydicom.sequence import Sequence
 
-from gateway.dicom.tags import tags
+from gateway.dicom.tags import tags, text_of
 
 # pydicom warns about misspelt character sets while it reads; what it reads is the same.
 pytestmark = pytest.mark.filterwarnings("ignore:Incorrect value for Specific Character Set")
@@ -233,3 +233,9 @@ def test_reading_values_first_changes_nothing():
     for read_element in dataset.iterall():
         assert read_element is not None
     assert tags(dataset) == before
+
+
+def test_an_empty_element_of_a_vr_that_nobody_knows_is_empty():
+    dataset = read(element(0x00280103, "QQ", b""))
+    assert text_of(dataset, 0x00280103) == ""
+    assert tags(dataset) == {"PixelRepresentation": ""}
