@@ -10,6 +10,7 @@ from gateway.rest.listing import listing_routes
 from gateway.rest.metadata import metadata_routes
 from gateway.rest.modalities import modality_routes
 from gateway.rest.monitoring import monitoring_routes
+from gateway.rest.peers import peer_routes
 from gateway.rest.resource_tags import resource_tag_routes
 from gateway.rest.resources import resource_routes
 from gateway.rest.routes import Route
@@ -35,6 +36,7 @@ def api_routes(services: Services) -> tuple[Route, ...]:
         *label_routes(services),
         *change_routes(services),
         *modality_routes(services),
+        *peer_routes(services),
         *later_routes(),
     )
     return (*routes, *listing_routes(routes))

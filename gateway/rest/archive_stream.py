@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,13 +10,11 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from gateway.dicom import part10
 from gateway.dicom.dicomdir import DirectoryBuilder
-from gateway.errors import InstanceUnreadable, TranscodeError
+from gateway.errors import InstanceUnreadable
 from gateway.logs import logger
 from gateway.model import TranscodeOptions
-from gateway.ports import Codecs
 from gateway.rest.archive_plan import Member
-from gateway.store.catalogue import Catalogue
-from gateway.store.files import DERIVED, FileStorage
+from gateway.rest.instance_files import InstanceFiles
 
 log = logger("rest")
 
@@ -41,54 +38,6 @@ class Form:
     options: TranscodeOptions
 
 
-class InstanceFiles:
-    """The files of instances, as stored or transcoded."""
-
-    def __init__(self, catalogue: Catalogue, storage: FileStorage, codecs: Codecs) -> None:
-        self._catalogue = catalogue
-        self._storage = storage
-        self._codecs = codecs
-
-    @contextmanager
-    def opened(self, instance_id: str, form: Form) -> Iterator[tuple[BinaryIO, Path] | None]:
-        """The file, for as long as it is needed; None when the instance is not there any more."""
-        version = self._catalogue.version(instance_id)
-        if version is None:
-            yield None
-            return
-        stored = self._storage.path(version.storage_key)
-        if form.transcode in (None, version.transfer_syntax_uid):
-            with _opened(stored) as file:
-                yield file
-            return
-        staged = self._storage.stage(DERIVED, made_from=instance_id)
-        try:
-            with _opened(self._transcoded(instance_id, stored, staged.path, form)) as file:
-                yield file
-        finally:
-            staged.discard()
-
-    def _transcoded(self, instance_id: str, stored: Path, target: Path, form: Form) -> Path:
-        assert form.transcode is not None
-        try:
-            self._codecs.transcode(stored, target, [form.transcode], form.options)
-        except TranscodeError as error:
-            log.warning("instance is archived as stored", instance=instance_id, reason=str(error))
-            return stored
-        return target
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, Path] | None]:
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        yield None
-        return
-    with file:
-        yield file, path
-
-
 def archive_pieces(members: Iterable[Member], files: InstanceFiles, form: Form) -> Iterator[bytes]:
     """A zip file. Instances that have been deleted meanwhile are left out, and logged.
 
@@ -99,7 +48,7 @@ def archive_pieces(members: Iterable[Member], files: InstanceFiles, form: Form) 
     directory = DirectoryBuilder(extended=form.extended) if form.media else None
     with ZipFile(sink, "w") as archive:
         for member in members:
-            with files.opened(member.instance_id, form) as found:
+            with files.opened(member.instance_id, form.transcode, form.options) as found:
                 if found is None:
                     log.warning("instance is not archived: gone", instance=member.instance_id)
                     continue

@@ -14,8 +14,9 @@ from gateway.model import Resource
 from gateway.rest import fields
 from gateway.rest.answers import flag, json_body, number
 from gateway.rest.archive_plan import Member, archive_members, instances_of, media_members
-from gateway.rest.archive_stream import Form, InstanceFiles, archive_pieces
+from gateway.rest.archive_stream import Form, archive_pieces
 from gateway.rest.errors import ApiError, Fault
+from gateway.rest.instance_files import InstanceFiles
 from gateway.rest.jobs import JobKind, Running
 from gateway.rest.routes import Route
 from gateway.rest.services import Services

@@ -15,6 +15,7 @@ class Fault(Enum):
     BAD_REQUEST = (8, "Bad request", 400)
     NETWORK_PROTOCOL = (9, "Error in the network protocol", 500)
     BAD_URI = (12, "Badly formatted URI", 400)
+    INEXISTENT_FILE = (13, "Inexistent file", 404)
     BAD_FILE_FORMAT = (15, "Bad file format", 400)
     TIMEOUT = (16, "Timeout", 500)
     UNKNOWN_RESOURCE = (17, "Unknown resource", 404)

@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug import Request
 
 from gateway.dicom import syntaxes
-from gateway.errors import GatewayError, NotFound, RemoteError
+from gateway.errors import GatewayError, NotFound, RemoteError, StorageFull
 from gateway.logs import logger
 from gateway.model import Level, Version
 from gateway.rest import fields
@@ -129,6 +129,8 @@ def as_api_error(error: GatewayError) -> ApiError:
         return ApiError(Fault.NETWORK_PROTOCOL, error.detail)
     if isinstance(error, NotFound):
         return ApiError(Fault.UNKNOWN_RESOURCE, str(error))
+    if isinstance(error, StorageFull):
+        return ApiError(Fault.FULL_STORAGE, str(error))
     return ApiError(Fault.INTERNAL, str(error))
 
 

@@ -155,7 +155,7 @@ def test_what_cannot_be_transcoded_is_archived_as_it_is_stored(gateway_api):
         response = archive_of(gateway_api, instance, "?transcode=1.2.840.10008.1.2.4.100")
         archive = opened(response)
     assert archive.read(archive.namelist()[0]) == gateway_api.file_of(instance).read_bytes()
-    assert [line["event"] for line in lines] == ["instance is archived as stored"]
+    assert [line["event"] for line in lines] == ["instance goes as stored"]
 
 
 def test_an_instance_that_is_gone_by_then_is_left_out_and_logged(gateway_api):

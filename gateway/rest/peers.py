@@ -1,0 +1,224 @@
+"""/peers: other Orthancs and gateways, and sending instances to them over HTTP."""
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from werkzeug import Request, Response
+
+from gateway.errors import NotFound, RemoteError
+from gateway.model import Version
+from gateway.rest import fields
+from gateway.rest.answers import flag, json_answer, json_body
+from gateway.rest.errors import ApiError, Fault, UnknownId
+from gateway.rest.exporting import (
+    as_api_error,
+    checked_name,
+    described,
+    export_of,
+    instance_ids,
+    log_exports,
+    send_each,
+    syntax_asked,
+)
+from gateway.rest.instance_files import InstanceFiles
+from gateway.rest.jobs import JobKind, Running
+from gateway.rest.peer_client import PeerClient
+from gateway.rest.peer_json import Peer, peer_json, peer_of, peer_settings
+from gateway.rest.routes import Route
+from gateway.rest.services import Services
+from gateway.rest.submission import answer_with_job, submission_of
+from gateway.store.files import DERIVED, RECEIVED, FileStorage, device_errors
+from gateway.store.remotes import RemoteKind, Remotes
+
+JOB = "OrthancPeerStore"
+_INSTANCES = "instances"
+_GZIP_LEVEL = 1
+_OPERATIONS = ("configuration", "store", "store-straight", "system")
+
+
+def peer_routes(services: Services) -> tuple[Route, ...]:
+    """Their list, their settings, and what is sent to them."""
+    remotes = Remotes(RemoteKind.PEER, services.store.engine, services.store.committer)
+    handlers = _Handlers(remotes, services.store.files)
+    sending = _PeerStore(services, remotes)
+    one = "/peers/<peer>"
+    return (
+        Route("GET", "/peers", handlers.list),
+        Route("GET", one, handlers.get),
+        Route("PUT", one, handlers.put),
+        Route("DELETE", one, handlers.delete),
+        Route("GET", f"{one}/configuration", handlers.configuration),
+        Route("GET", f"{one}/system", handlers.system),
+        Route("POST", f"{one}/store", sending.store),
+        Route("POST", f"{one}/store-straight", handlers.store_straight),
+    )
+
+
+class _Handlers:
+    """What is answered at once."""
+
+    def __init__(self, remotes: Remotes, storage: FileStorage) -> None:
+        self._remotes = remotes
+        self._storage = storage
+
+    def list(self, request: Request) -> Response:
+        known = self._remotes.all()
+        if flag(request, "expand"):
+            shown = {name: peer_json(Peer(**settings)) for name, settings in known.items()}
+            return json_answer(shown)
+        return json_answer(list(known))
+
+    def get(self, request: Request, peer: str) -> Response:
+        if self._remotes.get(peer) is None:
+            raise UnknownId
+        return json_answer(_OPERATIONS)
+
+    def configuration(self, request: Request, peer: str) -> Response:
+        return json_answer(peer_json(_known(self._remotes, peer)))
+
+    def put(self, request: Request, peer: str) -> Response:
+        self._remotes.put(checked_name(peer), peer_settings(peer_of(json_body(request))))
+        return Response(content_type="text/plain")
+
+    def delete(self, request: Request, peer: str) -> Response:
+        if not self._remotes.remove(peer):
+            raise ApiError(Fault.INEXISTENT_ITEM, f"there is no peer {peer!r}")
+        return Response(content_type="text/plain")
+
+    def system(self, request: Request, peer: str) -> Response:
+        with _speaking_to(_known(self._remotes, peer)) as client:
+            return _passed_on(client.get("system"))
+
+    def store_straight(self, request: Request, peer: str) -> Response:
+        """Send the body, whatever it is: the peer says what it thinks of it."""
+        known = _known(self._remotes, peer)
+        staged = self._storage.stage(RECEIVED)
+        try:
+            with staged.create() as file, _speaking_to(known) as client:
+                shutil.copyfileobj(request.stream, file)
+                file.seek(0)
+                return _passed_on(client.post(_INSTANCES, file))
+        finally:
+            staged.discard()
+
+
+class _PeerStore:
+    """Sending our instances: the handler, and the job behind it."""
+
+    def __init__(self, services: Services, remotes: Remotes) -> None:
+        self._remotes = remotes
+        self._catalogue = services.catalogue
+        self._committer = services.store.committer
+        self._storage = services.store.files
+        self._files = InstanceFiles(services.catalogue, services.store.files, services.codecs)
+        self._jobs = services.jobs
+        self._options = services.settings.codecs.options()
+        services.jobs.register(JobKind(JOB, self._carry_out, self._describe))
+
+    def store(self, request: Request, peer: str) -> Response:
+        """Send resources."""
+        resource_ids, options = export_of(request)
+        _known(self._remotes, peer)
+        asked = {
+            "Peer": peer,
+            "Resources": resource_ids,
+            "Permissive": fields.boolean(options, "Permissive", False),
+            "Compress": fields.boolean(options, "Compress", False),
+            "Transcode": syntax_asked(options),
+        }
+        return answer_with_job(self._jobs, JOB, asked, submission_of(options))
+
+    def _describe(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        known = _known(self._remotes, asked["Peer"])
+        content = {
+            **described(asked["Resources"], len(self._instances(asked))),
+            "Compress": asked["Compress"],
+            "Peer": [known.url] if known.username is None else [known.url, known.username, ""],
+            **_size_told(0),
+        }
+        if asked["Transcode"]:
+            content["Transcode"] = asked["Transcode"]
+        return content
+
+    def _carry_out(self, running: Running, asked: Mapping[str, Any]) -> None:
+        sent_bytes = 0
+
+        def send(version: Version) -> None:
+            nonlocal sent_bytes
+            with self._opened(version.instance_id, asked) as file:
+                sent_bytes += _size_of(file)
+                running.tell(**_size_told(sent_bytes))
+                client.post(_INSTANCES, file, encoding="gzip" if asked["Compress"] else "")
+
+        with _speaking_to(_known(self._remotes, asked["Peer"])) as client:
+            send_each(
+                running,
+                self._catalogue,
+                self._instances(asked),
+                send,
+                permissive=asked["Permissive"],
+            )
+        log_exports(self._catalogue, self._committer, asked["Resources"], asked["Peer"])
+
+    def _instances(self, asked: Mapping[str, Any]) -> list[str]:
+        return instance_ids(self._catalogue, asked["Resources"])
+
+    @contextmanager
+    def _opened(self, instance_id: str, asked: Mapping[str, Any]) -> Iterator[BinaryIO]:
+        """What is sent of an instance. Raises NotFound."""
+        syntax_uid = asked["Transcode"] or None
+        with self._files.opened(instance_id, syntax_uid, self._options) as found:
+            if found is None:
+                raise NotFound(f"instance {instance_id} is not there any more")
+            file, _ = found
+            if not asked["Compress"]:
+                yield file
+                return
+            with self._compressed(file) as smaller:
+                yield smaller
+
+    @contextmanager
+    def _compressed(self, file: BinaryIO) -> Iterator[BinaryIO]:
+        """On disk: a peer wants to know how long it is before it comes."""
+        staged = self._storage.stage(DERIVED)
+        try:
+            with staged.create() as smaller:
+                with device_errors(), gzip.GzipFile("", "wb", _GZIP_LEVEL, smaller, 0) as packer:
+                    shutil.copyfileobj(file, packer)
+                smaller.seek(0)
+                yield smaller
+        finally:
+            staged.discard()
+
+
+@contextmanager
+def _speaking_to(peer: Peer) -> Iterator[PeerClient]:
+    """Raises ApiError for what goes wrong with the peer."""
+    try:
+        with PeerClient(peer) as client:
+            yield client
+    except RemoteError as error:
+        raise as_api_error(error) from error
+
+
+def _known(remotes: Remotes, name: str) -> Peer:
+    settings = remotes.get(name)
+    if settings is None:
+        raise ApiError(Fault.UNKNOWN_RESOURCE, f"there is no peer {name!r}")
+    return Peer(**settings)
+
+
+def _passed_on(answer: bytes) -> Response:
+    return Response(answer, content_type="application/json")
+
+
+def _size_of(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
+
+
+def _size_told(size_bytes: int) -> dict[str, Any]:
+    return {"Size": str(size_bytes), "SizeMB": size_bytes >> 20}
