@@ -130,8 +130,8 @@ def _jpegsof3(data: Codestream, dataset: Dataset) -> np.ndarray:
 
 
 def _liblj92(data: Codestream, dataset: Dataset) -> np.ndarray | None:
-    """Of one component only; and it takes some single rows for damaged."""
-    if dataset.SamplesPerPixel > 1 or dataset.Rows == 1:
+    """Of one component only; and it takes some images of a few pixels for damaged."""
+    if dataset.SamplesPerPixel > 1 or dataset.Rows * dataset.Columns < 1000:
         return None
     return imagecodecs.ljpeg_decode(data)
 

@@ -117,7 +117,17 @@ def test_every_bundled_file_with_pixels_has_an_expected_outcome():
     assert found - WITHOUT_PIXELS == tested
 
 
-@pytest.mark.parametrize("name", [*LOSSLESS, *LOSSY])
+# 30 frames of colours.
+LARGE = "examples_ybr_color.dcm"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] if name == LARGE else [])
+        for name in (*LOSSLESS, *LOSSY)
+    ],
+)
 def test_bundled_file(name, tmp_path):
     kind = LOSSLESS.get(name) or LOSSY[name]
     found = _outcomes(BUNDLED / name, kind, tmp_path, was_lossy=name in LOSSY)

@@ -18,6 +18,9 @@ _RGB = 1  # pylibjpeg-openjpeg's number of the colour space that it transforms
 # pylibjpeg-openjpeg decomposes five times, which takes 32 pixels.
 _SMALLEST_SIDE = 32
 _STEPS = 10
+# A frame is not made smaller than that: its headers take 100 bytes, and a few pixels without loss
+# hardly more than the rest.
+_LEAST_BYTES = 512
 
 
 def decode(data: bytes, image: Image) -> Frame:
@@ -30,7 +33,7 @@ def check(data: bytes, image: Image) -> Frame:
 
 
 def encode(frame: Frame, plan: Recoding) -> bytes:
-    """Reversibly, or to plan.rate native bytes for each coded one."""
+    """Reversibly, or to plan.rate native bytes for each coded one; see _LEAST_BYTES."""
     if plan.rate is None:
         return _encode(frame, plan, reversible=True, level=0)
     if min(frame.shape[:2]) < _SMALLEST_SIDE:
@@ -38,8 +41,9 @@ def encode(frame: Frame, plan: Recoding) -> bytes:
             lambda decibels: _encode(frame, plan, reversible=False, level=decibels),
             worst=10,
             best=100,
-            size_bytes=plan.native_frame_bytes / plan.rate,
+            size_bytes=_allowed_bytes(plan, plan.rate),
         )
+    ratio = plan.native_frame_bytes / _allowed_bytes(plan, plan.rate)
     return bytes(
         openjpeg_encode(
             frame,
@@ -47,7 +51,7 @@ def encode(frame: Frame, plan: Recoding) -> bytes:
             photometric_interpretation=_RGB if _is_transformed(plan) else 0,
             use_mct=_is_transformed(plan),
             # Its ratios are of Bits Stored; ours are of what native samples take.
-            compression_ratios=[max(1.0, plan.rate * _used_share(plan.samples))],
+            compression_ratios=[max(1.0, ratio * _used_share(plan.samples))],
         )
     )
 
@@ -60,8 +64,12 @@ def encode_htj2k(frame: Frame, plan: Recoding) -> bytes:
         lambda exponent: _encode_htj2k(frame, plan, level=2.0**-exponent),
         worst=1,
         best=20,
-        size_bytes=plan.native_frame_bytes / plan.rate,
+        size_bytes=_allowed_bytes(plan, plan.rate),
     )
+
+
+def _allowed_bytes(plan: Recoding, ratio: float) -> float:
+    return max(plan.native_frame_bytes / ratio, _LEAST_BYTES)
 
 
 def _encode(frame: Frame, plan: Recoding, *, reversible: bool, level: float) -> bytes:

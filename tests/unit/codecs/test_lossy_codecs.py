@@ -12,6 +12,7 @@ from codec_support import (
     samples_of,
     write_native,
 )
+from pixel_kinds import scene
 from pydicom import dcmread
 
 from gateway.errors import TranscodeUnsupported
@@ -66,3 +67,14 @@ def test_lossy_htj2k_says_that_it_uses_all_bits(tmp_path):
     assert (found.BitsAllocated, found.BitsStored, found.HighBit) == (16, 16, 15)
     convert(source, target, HTJ2K_LOSSY)
     assert dcmread(target).BitsStored == 12
+
+
+@pytest.mark.parametrize("side", [1, 5, 20, 32])
+@pytest.mark.parametrize("syntax", [J2K_LOSSY, HTJ2K_LOSSY])
+def test_a_small_image_is_not_sacrificed_to_its_ratio(syntax, side, tmp_path):
+    """At 10:1 it would have fewer bytes than the headers take, and be one grey spot."""
+    source, target = tmp_path / "source.dcm", tmp_path / "target.dcm"
+    frames = scene((1, side, side), "u2", 12)
+    write_native(source, frames, BitsStored=12)
+    report = convert(source, target, syntax, ratio=10.0, measure=True)
+    assert report.psnr_db is None or report.psnr_db > 40
