@@ -40,7 +40,17 @@ class Application:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """The WSGI interface."""
-        return self.respond(Request(environ))(environ, start_response)
+        return self.send(self.respond(Request(environ)), environ, start_response)
+
+    @staticmethod
+    def send(
+        response: Response, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """A response as WSGI wants it. For HEAD, the file that GET would send is closed at once."""
+        pieces = response(environ, start_response)
+        if environ["REQUEST_METHOD"] == "HEAD":
+            response.close()
+        return pieces
 
     def call(
         self,

@@ -5,23 +5,26 @@ from socket import socket
 from threading import Thread
 
 from cheroot import wsgi
-from cheroot.server import HTTPConnection
 
 from gateway.config.models import Http
 from gateway.errors import CannotListen
 from gateway.logs import logger
 from gateway.rest.application import Application
+from gateway.rest.connection import Connection
+from gateway.rest.front import Front
+from gateway.rest.pace import SILENCE_S
+from gateway.rest.tls import TlsAdapter, server_context
+from gateway.rest.workers import Workers
 
 log = logger("rest")
 
-_THREADS = 10
-_BACKLOG = 128
-# A client that is silent for so long, within a request or between two, is cut off. One that stops
-# within a request holds a thread until then.
-_CLIENT_TIMEOUT_S = 10
+_BACKLOG = 512
+# Connections that rest between two requests; beyond, each is closed after its answer.
+_MOST_RESTING = 1000
+# How soon the end of the server, or of a client's time, is noticed.
+_LOOK_EVERY_S = 0.1
 _SHUTDOWN_TIMEOUT_S = 2
 _MAXIMUM_HEADER_BYTES = 64 * 1024
-_MAXIMUM_BODY_BYTES = 1024 * 1024
 
 
 class HttpServer:
@@ -36,6 +39,7 @@ class HttpServer:
         """Listen and serve; answer the port. Raises CannotListen."""
         host, port = self._settings.host, self._settings.port
         try:
+            self._server.use_tls(self._settings)
             self._server.prepare()
         except OSError as exc:
             reason = self._server.bind_problem or str(exc)
@@ -54,20 +58,29 @@ class _Server(wsgi.Server):
     """cheroot's server, with limits, and with our log instead of its writing to standard error."""
 
     max_request_header_size = _MAXIMUM_HEADER_BYTES
-    max_request_body_size = _MAXIMUM_BODY_BYTES
-    keep_alive_conn_limit = _BACKLOG
+    keep_alive_conn_limit = _MOST_RESTING
+    expiration_interval = _LOOK_EVERY_S
+    ConnectionClass = Connection
 
     def __init__(self, settings: Http, application: Application) -> None:
         super().__init__(
             (settings.host, settings.port),
-            application,
-            numthreads=_THREADS,
+            Front(settings, application),
             server_name="gateway",
             request_queue_size=_BACKLOG,
-            timeout=_CLIENT_TIMEOUT_S,
+            timeout=SILENCE_S,
             shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
         )
+        self.requests = Workers(self)
+        self.max_request_body_size = settings.maximum_body_mb << 20
         self.bind_problem = ""
+
+    def use_tls(self, settings: Http) -> None:
+        """Speak HTTPS, if there is a certificate. Raises OSError."""
+        if settings.certificate and settings.private_key:
+            self.ssl_adapter = TlsAdapter(
+                server_context(settings.certificate, settings.private_key)
+            )
 
     def bind(self, family: int, type: int, proto: int = 0) -> socket:
         """Remember why it failed: prepare() tells only in a sentence of its own."""
@@ -88,7 +101,7 @@ class _Server(wsgi.Server):
             raise
         return bound
 
-    def process_conn(self, conn: HTTPConnection) -> None:
+    def process_conn(self, conn: Connection) -> None:
         """Give no thread to a client before it says something: it may never do."""
         is_new = conn.last_used is None
         if is_new:
@@ -99,4 +112,6 @@ class _Server(wsgi.Server):
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
         """What cheroot has to say. Clients that go away are nobody's error."""
         if level >= logging.WARNING:
-            log.warning("http server trouble", problem=msg, exc_info=traceback)
+            # With an exception, the words are its own, which may quote a data set.
+            about = {"exc_info": True} if traceback else {"problem": msg}
+            log.warning("http server trouble", **about)
