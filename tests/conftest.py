@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from http_support import make_certificate
 from images import made_ct
 from pydicom import Dataset
 from pydicom.filebase import DicomIO
@@ -25,6 +26,12 @@ from gateway.store.opened import Store, open_store
 MakeCt = Callable[..., Dataset]
 Receive = Callable[..., str]
 ORIGIN = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.0.0.7")
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for localhost and its key, as PEM files."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture(scope="session", name="made_ct")

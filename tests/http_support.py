@@ -55,10 +55,8 @@ def read_to_end(client: socket.socket) -> bytes:
     return received
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def make_certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for localhost and its key, made by the openssl of this machine."""
-    folder = tmp_path_factory.mktemp("tls")
     certificate, key = folder / "gateway.crt", folder / "gateway.key"
     command = [
         "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",

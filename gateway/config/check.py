@@ -7,7 +7,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.config.models import Configuration
+from gateway.config.certificate import server_context
+from gateway.config.models import Configuration, Http
 from gateway.config.schema import place_text
 from gateway.dicom import rates
 from gateway.errors import Fault
@@ -26,8 +27,13 @@ def examine(configuration: Configuration) -> MachineReport:
     faults = [
         *_data_folder_faults(configuration),
         *_scripts_folder_faults(configuration.scripts.folder),
+        *_certificate_faults(configuration.http),
     ]
-    notes = [*_scripts_folder_notes(configuration.scripts.folder), *_idle_rates(configuration)]
+    notes = [
+        *_scripts_folder_notes(configuration.scripts.folder),
+        *_idle_rates(configuration),
+        *_open_doors(configuration.http),
+    ]
     for key, host, port in _listeners(configuration):
         problem = _listening_problem(host, port)
         if problem and problem.errno == errno.EADDRINUSE:
@@ -94,6 +100,36 @@ def _idle_rates(configuration: Configuration) -> list[Fault]:
             rates.made_for(destination.syntaxes), destination.transcode.options()
         )
     ]
+
+
+def _certificate_faults(http: Http) -> list[Fault]:
+    if not (http.certificate and http.private_key):
+        return []
+    try:
+        server_context(http.certificate, http.private_key)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        return [Fault("http.certificate", f"cannot be used with its key: {reason}")]
+    return []
+
+
+def _open_doors(http: Http) -> list[Fault]:
+    if not http.enabled or not http.remote_access:
+        return []
+    notes = []
+    if not http.users:
+        notes.append(
+            Fault(
+                "http.remote_access",
+                "lets everybody who reaches it read and delete what is stored",
+                "list who may under [http.users]",
+            )
+        )
+    elif not http.certificate:
+        notes.append(
+            Fault("http.users", "have passwords that travel legibly", "set http.certificate")
+        )
+    return notes
 
 
 def _listeners(configuration: Configuration) -> list[tuple[str, str, int]]:

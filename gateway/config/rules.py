@@ -17,6 +17,7 @@ def contradictions(configuration: Configuration, name_of: Callable[[Place], str]
         _nobody_may_call,
         _no_syntax_accepted,
         _one_port_twice,
+        _half_a_certificate,
         _delays_upside_down,
         _alike_destinations,
         _loops,
@@ -57,6 +58,13 @@ def _one_port_twice(configuration: Configuration) -> Findings:
     hosts = {dicom.host, http.host}
     if http.enabled and http.port == dicom.port != 0 and (len(hosts) == 1 or hosts & _ANY_ADDRESS):
         yield ("http", "port"), f"{http.port} is dicom.port as well", "give each its own port"
+
+
+def _half_a_certificate(configuration: Configuration) -> Findings:
+    http = configuration.http
+    for given, missing in (("certificate", "private_key"), ("private_key", "certificate")):
+        if getattr(http, given) and not getattr(http, missing):
+            yield ("http", missing), f"is missing, http.{given} is given", "HTTPS needs both"
 
 
 def _delays_upside_down(configuration: Configuration) -> Findings:

@@ -6,6 +6,7 @@ from threading import Thread
 
 from cheroot import wsgi
 
+from gateway.config.certificate import server_context
 from gateway.config.models import Http
 from gateway.errors import CannotListen
 from gateway.logs import logger
@@ -13,7 +14,7 @@ from gateway.rest.application import Application
 from gateway.rest.connection import Connection
 from gateway.rest.front import Front
 from gateway.rest.pace import SILENCE_S
-from gateway.rest.tls import TlsAdapter, server_context
+from gateway.rest.tls import TlsAdapter
 from gateway.rest.workers import Workers
 
 log = logger("rest")

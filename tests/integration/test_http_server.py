@@ -12,7 +12,7 @@ from io import BytesIO
 
 import httpx
 import pytest
-from http_support import certificate, connect, exchange, http_server, read_to_end
+from http_support import connect, exchange, http_server, read_to_end
 from structlog.testing import capture_logs
 from waiting import wait_until
 from werkzeug import Response
@@ -26,7 +26,6 @@ from gateway.rest.application import Application, origin_of
 from gateway.rest.routes import Route
 from gateway.rest.server import HttpServer
 
-__all__ = ["certificate"]
 LARGE = [{"number": number} for number in range(1000)]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 
 import pytest
 
@@ -104,3 +105,44 @@ def test_a_rate_that_no_syntax_of_its_destination_knows_is_a_note(configured, sy
 def test_a_rate_that_some_syntax_knows_is_right(configured):
     settings = to(syntaxes=("jpeg", "*"), transcode={"quality": 80, "keep_uid": True})
     assert examine(configured(destinations=settings)).notes == ()
+
+
+def test_an_interface_that_is_open_to_everybody_is_noted(configured):
+    (note,) = examine(configured(http={"remote_access": True})).notes
+    assert note.where == "http.remote_access"
+
+
+def test_passwords_that_travel_legibly_are_noted(configured):
+    http = {"remote_access": True, "users": {"alice": "secret"}}
+    (note,) = examine(configured(http=http)).notes
+    assert note.where == "http.users"
+    assert "secret" not in str(note)
+
+
+def test_an_interface_with_users_and_a_certificate_is_fine(configured, certificate):
+    http = {
+        "remote_access": True, "users": {"alice": "secret"},
+        "certificate": certificate[0], "private_key": certificate[1],
+    }  # fmt: skip
+    report = examine(configured(http=http))
+    assert (report.faults, report.notes) == ((), ())
+
+
+@pytest.mark.parametrize("swapped", [True, False])
+def test_a_certificate_without_its_key_is_a_fault(configured, certificate, tmp_path, swapped):
+    missing = tmp_path / "missing.key"
+    files = certificate[::-1] if swapped else (certificate[0], missing)
+    http = {"certificate": files[0], "private_key": files[1]}
+    (fault,) = examine(configured(http=http)).faults
+    assert fault.where == "http.certificate"
+
+
+def test_a_key_with_a_passphrase_is_a_fault_and_nobody_is_asked_for_it(
+    configured, certificate, tmp_path
+):
+    locked = tmp_path / "locked.key"
+    command = ["openssl", "ec", "-aes128", "-passout", "pass:secret", "-in", certificate[1]]
+    subprocess.run([*command, "-out", locked], check=True, capture_output=True)
+    http = {"certificate": certificate[0], "private_key": locked}
+    (fault,) = examine(configured(http=http)).faults
+    assert "passphrase" in fault.problem

@@ -327,6 +327,8 @@ class TestContradictions:
             ("dicom.syntaxes.accept = []", "dicom.syntaxes.accept"),
             ("http.port = 11112", "http.port"),
             ("retry.maximum_delay_s = 1", "retry.maximum_delay_s"),
+            ('http.certificate = "a.crt"', "http.private_key"),
+            ('http.private_key = "a.key"', "http.certificate"),
             (PACS + PACS.replace("pacs-east", "PACS-East"), "destinations.PACS-East"),
             (PACS.replace("pacs.example", "127.0.0.1").replace("104", "11112"),
              "destinations.pacs-east.host"),
@@ -355,6 +357,33 @@ class TestContradictions:
     )
     def test_what_only_looks_like_a_contradiction_is_accepted(self, read, text):
         read(text)
+
+
+class TestPasswords:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "http.users.alice = 20261122",
+            'http.users = "alice:20261122"',
+            'http.users = ["20261122"]',
+            'http.users.alice = {password = "20261122"}',
+            'http.users.alice = ["20261122"]',
+        ],
+    )
+    def test_a_fault_does_not_show_a_password(self, faults, text):
+        (line,) = faults(text)
+        assert line.startswith("http.users")
+        assert "20261122" not in line
+
+    def test_an_empty_password_is_a_fault(self, faults):
+        assert faults('http.users.alice = ""') == [
+            "http.users.alice: what is given is not a password (at least one character)"
+        ]
+
+    def test_a_password_can_come_from_a_variable_and_is_not_shown(self, read):
+        http = read("", GATEWAY_HTTP__USERS__ALICE="20261122").http
+        assert http.users["alice"].get_secret_value() == "20261122"
+        assert "20261122" not in repr(http) + http.model_dump_json()
 
 
 class TestInspect:
