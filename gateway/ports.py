@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from gateway.model import (
     Event,
+    Identifiers,
     Origin,
     ParkedEvent,
     Step,
@@ -35,6 +37,14 @@ class Arrival(Protocol):
         nothing is kept then.
         """
 
+    @property
+    def identifiers(self) -> Identifiers:
+        """Of what was written; known when keep() was called, also when it raised StoreError."""
+
+    @property
+    def was_known(self) -> bool:
+        """keep() found that the instance was kept before, and its id still names that."""
+
 
 class Ingest(Protocol):
     """The way into the store, whatever the protocol."""
@@ -46,10 +56,12 @@ class Ingest(Protocol):
         sop_instance_uid: str,
         transfer_syntax_uid: str,
         origin: Origin,
+        metadata: Mapping[str, str] = MappingProxyType({}),
     ) -> Arrival:
         """Begin to receive a data set encoded in `transfer_syntax_uid`, without preamble or meta.
 
-        Raises StorageFull.
+        metadata: noted of the instance before anybody hears of it, such as ModifiedFrom. Raises
+        StorageFull.
         """
 
 

@@ -3,10 +3,11 @@
 import hashlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -70,7 +71,13 @@ class FolderIngest:
         self._lock = threading.Lock()
 
     def begin(
-        self, *, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str, origin: Origin
+        self,
+        *,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        origin: Origin,
+        metadata: Mapping[str, str] = MappingProxyType({}),
     ) -> "FolderArrival":
         if self.fail_begin:
             raise self.fail_begin

@@ -2,18 +2,22 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
+
+from sqlalchemy import Connection
 
 from gateway.dicom import part10, syntaxes
 from gateway.errors import InstanceMismatch, StorageFull
 from gateway.logs import logger
 from gateway.metrics import Metrics
-from gateway.model import Identifiers, Origin
+from gateway.model import Identifiers, Origin, Summary
 from gateway.store.committer import Committer
 from gateway.store.files import RECEIVED, FileStorage, device_errors, sync_file
 from gateway.store.instances import Arrived, DuplicatePolicy, NewVersion, Outcome, add_arrival
 from gateway.store.repetition import keep_one_file
+from gateway.store.resource_metadata import set_metadata
 
 log = logger("store")
 _FREE_SPACE_MAXIMUM_AGE_S = 1.0
@@ -48,10 +52,13 @@ class StoreIngest:
         sop_instance_uid: str,
         transfer_syntax_uid: str,
         origin: Origin,
+        metadata: Mapping[str, str] = MappingProxyType({}),
     ) -> "StoreArrival":
         """See the port. Raises StorageFull, StoreError."""
         self._check_room()
-        return StoreArrival(self, sop_class_uid, sop_instance_uid, transfer_syntax_uid, origin)
+        return StoreArrival(
+            self, sop_class_uid, sop_instance_uid, transfer_syntax_uid, origin, metadata
+        )
 
     def _check_room(self) -> None:
         if time.monotonic() - self._free_bytes_known_at > _FREE_SPACE_MAXIMUM_AGE_S:
@@ -74,13 +81,17 @@ class StoreArrival:
         sop_instance_uid: str,
         transfer_syntax_uid: str,
         origin: Origin,
+        metadata: Mapping[str, str],
     ) -> None:
         self._ingest = ingest
         self._sop_class_uid = sop_class_uid
         self._sop_instance_uid = sop_instance_uid
         self._syntax_uid = transfer_syntax_uid
         self._origin = origin
+        self._metadata = metadata
         self._started = time.monotonic()
+        self._identifiers: Identifiers | None = None
+        self._outcome: Outcome | None = None
         self._digest = hashlib.sha256()
         self._staged = ingest._storage.stage(RECEIVED)
         self._file = self._staged.create()
@@ -121,21 +132,38 @@ class StoreArrival:
             sop_class_uid=self._sop_class_uid,
             transfer_syntax_uid=self._syntax_uid,
         )
-        identifiers = summary.identifiers
+        identifiers = self._identifiers = summary.identifiers
         self._check_announced(identifiers)
         sync_file(self._file)
         self._file.close()
         new = NewVersion(self._staged.key, self._syntax_uid, size_bytes, self._digest.hexdigest())
         arrived = self._ingest._committer.commit(
-            lambda connection: add_arrival(
-                connection, summary, new, self._origin, self._ingest._duplicates
-            ),
-            [self._staged],
+            lambda connection: self._enter(connection, summary, new), [self._staged]
         )
+        self._outcome = arrived.outcome
         if arrived.outcome is Outcome.IDENTICAL:  # it was published before the commit could tell
             keep_one_file(self._ingest._storage, self._ingest._committer, arrived, new)
         self._report(identifiers, arrived, size_bytes)
         return identifiers.instance_id
+
+    def _enter(self, connection: Connection, summary: Summary, new: NewVersion) -> Arrived:
+        arrived = add_arrival(connection, summary, new, self._origin, self._ingest._duplicates)
+        if arrived.outcome is not Outcome.IDENTICAL:
+            for name, value in self._metadata.items():
+                set_metadata(connection, summary.identifiers.instance_id, name, value)
+        return arrived
+
+    @property
+    def identifiers(self) -> Identifiers:
+        """See the port."""
+        if self._identifiers is None:
+            raise RuntimeError("only keep() tells what an arrival is")
+        return self._identifiers
+
+    @property
+    def was_known(self) -> bool:
+        """See the port."""
+        return self._outcome in (Outcome.IDENTICAL, Outcome.KEPT_BESIDE)
 
     def forget(self) -> None:
         """Remove what is only staged. No error when there is nothing."""

@@ -5,7 +5,7 @@ exceptions: events settled ahead of the cursor, parked ones, and those to be han
 """
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +28,7 @@ from gateway.store import schema
 from gateway.store.committer import Committer
 from gateway.store.instances import as_origin, as_version, find_current, select_versions
 from gateway.store.reception import reception
+from gateway.store.resource_metadata import notes_of
 from gateway.store.tasks import Kind, OnWaiting, add_plan
 from gateway.store.times import as_datetime
 
@@ -147,8 +148,9 @@ class Outbox:
         with self._engine.connect() as connection:
             again = connection.execute(_AGAIN, {"lane": lane, "at_most": limit}).all()
             at_most = {"lane": lane, "at_most": limit - len(again)}
-            fresh = connection.execute(_FRESH, at_most).all()
-        return [_as_event(row) for row in (*again, *fresh)]
+            rows = [*again, *connection.execute(_FRESH, at_most).all()]
+            notes = notes_of(connection, {row.instance_id for row in rows})
+        return [_as_event(row, notes.get(row.instance_id, {})) for row in rows]
 
     def settle(self, lane: str, event_id: int, plan: Planner) -> None:
         """Commit a plan and the lane's progress in one transaction. Raises what `plan` raises.
@@ -335,13 +337,13 @@ def _forget_mark(connection: Connection, lane: str, event_id: int) -> None:
     connection.execute(delete(_marks).where(_marks.c.lane == lane, _marks.c.event_id == event_id))
 
 
-def _as_event(row: Row[Any]) -> Event:
+def _as_event(row: Row[Any], notes: Mapping[str, str]) -> Event:
     return Event(
         event_id=row.event_id,
         kind=EventKind(row.kind),
         version=as_version(row),
         origin=as_origin(row),
-        metadata=reception(row),
+        metadata={**notes, **reception(row)},
     )
 
 

@@ -1,7 +1,7 @@
 """What is noted of a resource beside its tags: each note has a name and a revision."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,9 @@ _ALL = (
     select(_metadata.c.name, _metadata.c.value, _metadata.c.revision)
     .where(_metadata.c.resource_id == bindparam("of"))
     .order_by(_metadata.c.name)
+)
+_OF_SEVERAL = select(_metadata.c.resource_id, _metadata.c.name, _metadata.c.value).where(
+    _metadata.c.resource_id.in_(bindparam("of", expanding=True))
 )
 
 
@@ -93,6 +96,15 @@ def metadata_of(connection: Connection, resource_id: str) -> dict[str, Metadatum
     """All notes on a resource, by name."""
     rows = connection.execute(_ALL, {"of": resource_id})
     return {row.name: Metadatum(row.value, row.revision) for row in rows}
+
+
+def notes_of(connection: Connection, resource_ids: Collection[str]) -> dict[str, dict[str, str]]:
+    """The values of all notes on several resources, by id and name."""
+    found: dict[str, dict[str, str]] = {}
+    if resource_ids:
+        for row in connection.execute(_OF_SEVERAL, {"of": list(resource_ids)}):
+            found.setdefault(row.resource_id, {})[row.name] = row.value
+    return found
 
 
 def set_metadata(connection: Connection, resource_id: str, name: str, value: str) -> int:
