@@ -124,6 +124,13 @@ class InstanceUnreadable(StoreError):
     kind = "instance-unreadable"
 
 
+class IdentifierMissing(InstanceUnreadable):
+    """The data set can be parsed, but lacks one of those identifiers."""
+
+    def __init__(self, keyword: str) -> None:
+        super().__init__(f"{keyword} is missing or empty")
+
+
 class InstanceMismatch(StoreError):
     """The data set is not of the SOP class, or not the instance, that its sender announced."""
 
@@ -158,6 +165,15 @@ class UnknownTag(GatewayError):
 
     def __init__(self, text: str) -> None:
         super().__init__(f"unknown DICOM tag: {text!r}")
+
+
+class WildcardsRefused(GatewayError):
+    """A query has wildcards for an attribute that cannot be compared so (PS3.4 C.2.2.2.4)."""
+
+    kind = "wildcards-refused"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"wildcards are not allowed on {name}")
 
 
 # --- transcoding ---------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from gateway.rest.archives import archive_routes
 from gateway.rest.attachments import attachment_routes
 from gateway.rest.changes import change_routes
+from gateway.rest.find import find_routes
 from gateway.rest.job_routes import job_routes
 from gateway.rest.labels import label_routes
 from gateway.rest.later import later_routes
@@ -35,6 +36,7 @@ def api_routes(services: Services) -> tuple[Route, ...]:
         *attachment_routes(services),
         *label_routes(services),
         *change_routes(services),
+        *find_routes(services),
         *modality_routes(services),
         *peer_routes(services),
         *later_routes(),

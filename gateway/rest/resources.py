@@ -11,15 +11,14 @@ from gateway.errors import NotFound
 from gateway.model import Level, Resource
 from gateway.rest.answers import flag, json_answer, number, text_answer
 from gateway.rest.errors import ApiError, Fault, UnknownId
-from gateway.rest.expanded import PLURAL, expanded, remaining_ancestor
+from gateway.rest.expanded import PLURAL, remaining_ancestor
 from gateway.rest.forms import form_of_resource, requested_tags
 from gateway.rest.lookup import resource_of
-from gateway.rest.requested import tags_requested
 from gateway.rest.routes import Handler, Route
 from gateway.rest.services import Services
+from gateway.rest.shown import shown
 from gateway.store import schema
 from gateway.store.catalogue import levels_below
-from gateway.store.details import details_of
 from gateway.store.removal import delete_resource
 
 _LEVELS = tuple(Level)
@@ -100,15 +99,7 @@ def _shown(
     services: Services, resources: Sequence[Resource], request: Request
 ) -> list[dict[str, Any]]:
     """Resources of one level, expanded as the request wants them."""
-    form, wanted = form_of_resource(request), requested_tags(request)
-    shown = []
-    for details in details_of(services.store.engine, resources):
-        content = expanded(details, form)
-        if wanted:
-            found = tags_requested(services, details.resource, wanted, form)
-            content["RequestedTags"] = found
-        shown.append(content)
-    return shown
+    return shown(services, resources, form_of_resource(request), requested_tags(request))
 
 
 def _delete(services: Services, level: Level, request: Request, resource_id: str) -> Response:
