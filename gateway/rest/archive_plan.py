@@ -28,18 +28,25 @@ class Member:
 
 
 def instances_of(catalogue: Catalogue, resource_ids: Iterable[str]) -> list[Resource]:
-    """All instances below these resources, each once, in the order of the ids and of arrival.
+    """All instances below these resources, each once.
 
-    Raises ApiError for an id that names nothing.
+    What is asked for as part of something comes in the order of its arrival, the instances that
+    are asked for by themselves after it, in the order of the ids. Raises ApiError for an id that
+    names nothing.
     """
+    resources = [_known(catalogue, resource_id) for resource_id in resource_ids]
     found: dict[str, Resource] = {}
-    for resource_id in resource_ids:
-        resource = catalogue.get(resource_id)
-        if resource is None:
-            raise ApiError(Fault.UNKNOWN_RESOURCE)
+    for resource in sorted(resources, key=lambda each: each.level is Level.INSTANCE):
         for instance in catalogue.related_resources(resource, Level.INSTANCE):
             found.setdefault(instance.resource_id, instance)
     return list(found.values())
+
+
+def _known(catalogue: Catalogue, resource_id: str) -> Resource:
+    resource = catalogue.get(resource_id)
+    if resource is None:
+        raise ApiError(Fault.UNKNOWN_RESOURCE)
+    return resource
 
 
 def archive_members(catalogue: Catalogue, instances: Iterable[Resource]) -> list[Member]:

@@ -73,6 +73,13 @@ def _is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def check_known(catalogue: Catalogue, resource_ids: Iterable[str]) -> None:
+    """Raises ApiError for an id that names nothing."""
+    for resource_id in resource_ids:
+        if catalogue.get(resource_id) is None:
+            raise ApiError(Fault.UNKNOWN_RESOURCE)
+
+
 def instance_ids(catalogue: Catalogue, resource_ids: Iterable[str]) -> list[str]:
     """All instances of these resources, in their order. Raises ApiError for one that is unknown."""
     found: list[str] = []

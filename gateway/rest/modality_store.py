@@ -18,6 +18,7 @@ from gateway.rest.delivery import Delivery, Manner, Parcel
 from gateway.rest.errors import ApiError, Fault
 from gateway.rest.exporting import (
     as_api_error,
+    check_known,
     described,
     export_of,
     instance_ids,
@@ -53,6 +54,7 @@ class ModalityStore:
     def store(self, request: Request, modality: str) -> Response:
         """Send resources."""
         resource_ids, options = export_of(request)
+        check_known(self._catalogue, resource_ids)
         known_modality(self._modalities, modality)
         asked = _asked(modality, resource_ids, options)
         return answer_with_job(self._jobs, JOB, asked, submission_of(options))

@@ -150,7 +150,7 @@ def test_an_unknown_modality_is_a_404(api):
         ("GET", "configuration"), ("POST", "echo"), ("POST", "store-straight"),
     ):  # fmt: skip
         assert fault(api.call(method, f"/modalities/nobody/{path}")) == (404, INEXISTENT)
-    assert fault(api.post("/modalities/nobody/store", NOBODY)) == (404, INEXISTENT)
+    assert fault(api.post("/modalities/nobody/store", api.store(made_ct(1)))) == (404, INEXISTENT)
     assert fault(api.delete("/modalities/nobody")) == (404, INEXISTENT)
 
 
