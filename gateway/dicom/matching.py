@@ -1,8 +1,8 @@
 """Attribute matching: whether a value is what a query asks for.
 
-A query's text is one of five things: empty (anything matches, also what is absent), a range
-(`20200101-20201231`, of dates and times), a list (`CT\\MR`), a pattern with the wildcards * and ?,
-or a single value. Standard: PS3.4 C.2.2.2.
+A query's text is one of five things: empty (anything matches, also what is absent), a range of
+dates or times (`20200101-20201231`, open without one of its ends), a list (`CT\\MR`), a pattern
+with the wildcards * and ?, or a single value. Standard: PS3.4 C.2.2.2.
 """
 
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def condition(tag: BaseTag, text: str, *, case_sensitive: bool = False) -> Condi
 
 
 def _read(vr: str, text: str) -> tuple[Matching, list[str]]:
-    if not text:
+    if not text or (vr in _WITH_RANGES and text == "-"):
         return Matching.UNIVERSAL, []
     if vr in _WITH_RANGES and "-" in text:
         return Matching.RANGE, text.split("-", 1)
