@@ -114,7 +114,10 @@ def cost_sheet(found: Sequence[Cost]) -> Sheet:
     return Sheet(
         f"One codec process, file to synced file: MB/s, and what it costs over the bare calls"
         f" (goal: at most {COST_GOAL:.0%})",
-        ("route", "image", "frames", "bare", "pipeline", "cost", "of CPU", "unverified", "cost"),
+        (
+            *("route", "image", "frames", "bare", "pipeline", "cost", "of CPU"),
+            *("unverified", "cost", "quiet rounds"),
+        ),
         [_cost_row(each) for each in found],
     )
 
@@ -130,13 +133,16 @@ def worker_sheet(found: Sequence[Workers]) -> Sheet:
 
 
 def _cost_row(cost: Cost) -> tuple[str, ...]:
+    still = quiet(cost.rounds)
+    rounds = still or cost.rounds  # no quiet moment: the busy ones say at least something
+
     def speed(way: Callable[[Round], Timing]) -> str:
-        wall_s = statistics.median(way(each).wall_s for each in cost.rounds)
+        wall_s = statistics.median(way(each).wall_s for each in rounds)
         return f"{cost.pixel_bytes / wall_s / 1e6:.0f}"
 
     def more(piped: Callable[[Round], float], bare: Callable[[Round], float]) -> str:
         """The median of ratios within rounds: both sides had the same machine."""
-        ratio = statistics.median(piped(each) / bare(each) for each in cost.rounds)
+        ratio = statistics.median(piped(each) / bare(each) for each in rounds)
         return f"{ratio - 1:+.0%}"
 
     bare, of_wall, of_cpu, of_unverified = "-", "-", "-", "-"
@@ -152,12 +158,13 @@ def _cost_row(cost: Cost) -> tuple[str, ...]:
         *(route.title, route.kind.name, str(cost.frames), bare),
         *(speed(lambda each: each.piped), of_wall, of_cpu),
         *(speed(lambda each: each.piped_unverified), of_unverified),
+        f"{len(still)} of {len(cost.rounds)}",
     )
 
 
 def _worker_row(workers: Workers) -> tuple[str, ...]:
     still = quiet(workers.pairs)
-    pairs = still or workers.pairs  # no quiet moment: the busy ones say at least something
+    pairs = still or workers.pairs
     one, two = (
         f"{workers.pixel_bytes / statistics.median(seconds) / 1e6:.0f}"
         for seconds in ([pair.one_s for pair in pairs], [pair.two_s for pair in pairs])

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from codec_calls import Calls
 from codec_routes import Image, Route
@@ -39,13 +39,15 @@ class Timing:
 class Round:
     """The same work in four ways, one right after the other.
 
-    bare: nothing but calls of codecs. piped: through a codec process, from file to file.
+    bare: nothing but calls of codecs. piped: through a codec process, from file to file. others:
+    cores that others used meanwhile.
     """
 
     bare: Timing
     piped: Timing
     bare_unverified: Timing
     piped_unverified: Timing
+    others: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class Pair:
     def bare_ratio(self) -> float:
         """What the machine allows: cores may share caches, memory and a power budget."""
         return self.bare_one_s / self.bare_two_s
+
+
+_Run = TypeVar("_Run", Round, Pair)
 
 
 class Pipeline:
@@ -114,14 +119,15 @@ def pool_of(processes: int) -> Iterator[CodecPool]:
 
 
 def compare(calls: Calls, pipeline: Pipeline, repeat: int, budget_s: float) -> list[Round]:
-    """Rounds until the medians have settled, or the time is over. The first does not count."""
+    """Rounds until the median of the quiet ones has settled, or the time is over.
+
+    The first does not count.
+    """
     _round(calls, pipeline, 1)
     end = time.monotonic() + budget_s
     rounds: list[Round] = []
-    while not _is_settled([each.piped.wall_s / each.bare.wall_s for each in rounds]):
+    while not rounds or (time.monotonic() < end and not _is_settled(_costs(quiet(rounds)))):
         rounds.append(_round(calls, pipeline, repeat))
-        if time.monotonic() > end:
-            break
     return rounds
 
 
@@ -141,9 +147,13 @@ def compare_workers(
     return pairs
 
 
-def quiet(pairs: Sequence[Pair]) -> list[Pair]:
+def quiet(runs: Sequence[_Run]) -> list[_Run]:
     """Those during which the machine had its cores for us."""
-    return [pair for pair in pairs if pair.others <= _QUIET]
+    return [run for run in runs if run.others <= _QUIET]
+
+
+def _costs(rounds: Sequence[Round]) -> list[float]:
+    return [each.piped.wall_s / each.bare.wall_s for each in rounds]
 
 
 def speeds(calls: Calls, image: Image, budget_s: float) -> dict[str, float]:
@@ -177,23 +187,23 @@ def _round(calls: Calls, pipeline: Pipeline, repeat: int) -> Round:
     def bare(verify: bool) -> Timing:
         return _timed(lambda: [calls.run(verify=verify) for _ in range(repeat)], time.process_time)
 
+    meter = _Others([pipeline])
     return Round(
         bare=bare(True),
         piped=pipeline.run(verify=True, repeat=repeat),
         piped_unverified=pipeline.run(verify=False, repeat=repeat),
         bare_unverified=bare(False),
+        others=meter.cores(),
     )
 
 
 def _pair(calls: Calls, one: Pipeline, two: Pipeline, repeat: int) -> Pair:
-    started, others = time.perf_counter(), _others_s(one, two)
+    meter = _Others([one, two])
     one_s = one.run(verify=True, repeat=repeat).wall_s
     two_s = two.run(verify=True, repeat=repeat, at_once=2).wall_s
-    others = (_others_s(one, two) - others) / (time.perf_counter() - started)
+    others = meter.cores()
     pieces = repeat * calls.pieces
-    return Pair(
-        one_s, two_s, _bare_s(calls, pieces, 1), _bare_s(calls, pieces, 2), max(0.0, others)
-    )
+    return Pair(one_s, two_s, _bare_s(calls, pieces, 1), _bare_s(calls, pieces, 2), others)
 
 
 def _bare_s(calls: Calls, pieces: int, processes: int) -> float:
@@ -204,7 +214,7 @@ def _bare_s(calls: Calls, pieces: int, processes: int) -> float:
         calls.run(verify=True, pieces=1)
         ready.wait()
         go.wait()
-        calls.run(verify=True, pieces=pieces // processes)
+        calls.run(verify=True, pieces=-(-pieces // processes))
 
     workers = [_FORK.Process(target=work) for _ in range(processes)]
     for worker in workers:
@@ -236,10 +246,21 @@ def _cpu_s(process_ids: Sequence[int]) -> float:
     return sum(int(path.read_text().split()[0]) for path in clocks) / 1e9
 
 
-def _others_s(*pipelines: Pipeline) -> float:
-    """Seconds of processor that the machine has used so far, without us."""
-    user, nice, system, _idle, _waiting, *more = map(
-        int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
-    )
-    ours = [os.getpid(), *(pid for each in pipelines for pid in each.process_ids)]
-    return (user + nice + system + sum(more[:3])) / _TICKS_PER_S - _cpu_s(ours)
+class _Others:
+    """What others use of the machine, from now on."""
+
+    def __init__(self, pipelines: Sequence[Pipeline]) -> None:
+        self._ours = [os.getpid(), *(pid for each in pipelines for pid in each.process_ids)]
+        self._started = time.perf_counter()
+        self._used_s = self._used_so_far_s()
+
+    def cores(self) -> float:
+        """How many cores."""
+        used_s = self._used_so_far_s() - self._used_s
+        return max(0.0, used_s / (time.perf_counter() - self._started))
+
+    def _used_so_far_s(self) -> float:
+        user, nice, system, _idle, _waiting, *more = map(
+            int, Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
+        )
+        return (user + nice + system + sum(more[:3])) / _TICKS_PER_S - _cpu_s(self._ours)
