@@ -316,7 +316,8 @@ def _jpeg(codestream: bytes, after: Dataset) -> Iterator[str]:
     at = min(codestream.find(marker) for marker in markers if marker in codestream)
     process, precision, samples = codestream[at + 1], codestream[at + 4], codestream[at + 9]
     sampling = [codestream[at + 11 + 3 * index] for index in range(samples)]
-    usual = max(8, after.BitsStored) if process != 0xF7 else after.BitsStored
+    least = {0xF7: 1 if after.BitsAllocated == 8 else 9}.get(process, 8)
+    usual = max(least, after.BitsStored)
     if precision != usual:
         yield f"the codestream has {precision} bits, BitsStored is {after.BitsStored}"
     subsampled = after.PhotometricInterpretation == "YBR_FULL_422"

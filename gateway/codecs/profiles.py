@@ -38,7 +38,7 @@ _LOSSLESS_JPEG = Profile(range(1, 17))
 _JPEG_LS = Profile(range(2, 17))
 _JPEG2000 = Profile(range(1, 17), colours=_RCT, lossy_colours=_ICT)
 _J = "1.2.840.10008.1.2.4."
-_HTJ2K = _J + "203"
+_NEAR_LOSSLESS, _HTJ2K = _J + "81", _J + "203"
 
 PROFILES: Mapping[str, Profile] = {
     _J + "50": Profile(range(1, 9), signed=False, palette=False, colours=_JPEG),
@@ -127,6 +127,8 @@ def result_depth(image: Image, target: TransferSyntax, *, loses: bool) -> Image:
     if target.uid == _HTJ2K and loses:
         # OpenJPH is told of 8 or 16 bits only, and what overshoots is not cut off at fewer.
         return _with_bits(image, image.bits_allocated, image.bits_allocated)
+    if target.uid == _NEAR_LOSSLESS and loses and image.bits_allocated == 16:
+        return _with_bits(image, 16, max(9, image.bits_stored))  # which are coded (jpegls.py)
     return image
 
 

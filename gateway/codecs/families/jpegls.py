@@ -32,17 +32,24 @@ def check(data: bytes, image: Image) -> Frame:
 def encode(frame: Frame, plan: Recoding) -> bytes:
     """Without loss, or with samples that differ by plan.rate at most."""
     image = plan.samples
+    bits = _coded_bits(image)
+    words = as_unsigned(frame.astype(image.dtype, copy=False), bits)
     return bytes(
         _encode(
-            as_unsigned(frame, image.bits_stored).tobytes() + _MORE_ROOM,
+            words.tobytes() + _MORE_ROOM,
             int(plan.rate or 0),
             _COLOUR_BY_PIXEL if image.samples > 1 else 0,
             image.rows,
             image.columns,
             image.samples,
-            image.bits_stored,
+            bits,
         )
     )
+
+
+def _coded_bits(image: Image) -> int:
+    """Bits Stored; at least 9 of 16, as DCMTK and GDCM take 8 for bytes and then miss the half."""
+    return image.bits_stored if image.bits_allocated == 8 else max(9, image.bits_stored)
 
 
 def _ended(data: bytes) -> bytes:

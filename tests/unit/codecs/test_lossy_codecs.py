@@ -23,6 +23,12 @@ UNSIGNED, SIGNED = EXTREMES.astype("u2"), (EXTREMES - 2048).astype("i2")
 CASES = {
     "JPEG-LS": (JPEG_LS_NEAR, {"max_error": 3}, UNSIGNED),
     "signed JPEG-LS": (JPEG_LS_NEAR, {"max_error": 3}, np.clip(SIGNED, -2045, 2044)),
+    "JPEG-LS, 8 of 16 bit": (JPEG_LS_NEAR, {"max_error": 3}, UNSIGNED >> 4),
+    "signed JPEG-LS, 8 of 16 bit": (
+        JPEG_LS_NEAR,
+        {"max_error": 3},
+        np.clip(SIGNED >> 4, -125, 124),
+    ),
     "JPEG 2000": (J2K_LOSSY, {"ratio": 3.0}, UNSIGNED),
     "signed JPEG 2000": (J2K_LOSSY, {"ratio": 3.0}, SIGNED),
     "HTJ2K": (HTJ2K_LOSSY, {"ratio": 3.0}, UNSIGNED),
@@ -38,7 +44,7 @@ def test_lossy_samples_stay_within_bits_stored(case, size, tmp_path):
     syntax, rate, image = CASES[case]
     frames = image[:, :size, :size]
     source, coded, back = (tmp_path / f"{name}.dcm" for name in ("source", "coded", "back"))
-    write_native(source, frames, BitsStored=12)
+    write_native(source, frames, BitsStored=8 if "8 of 16" in case else 12)
     convert(source, coded, syntax, **rate)
     convert(coded, back, EXPLICIT)
     found = dcmread(back)
