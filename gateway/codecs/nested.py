@@ -11,6 +11,7 @@ from typing import Any
 
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
+from pydicom.sequence import Sequence
 
 from gateway.codecs import coded, headers
 from gateway.codecs.image import describe
@@ -19,7 +20,7 @@ from gateway.codecs.planning import recoding, refuse_too_large
 from gateway.codecs.source import PIXEL_DATA
 from gateway.dicom.encoding import UNDEFINED_LENGTH
 from gateway.dicom.syntaxes import EXPLICIT_LE, TransferSyntax
-from gateway.errors import TranscodeUnsupported
+from gateway.errors import TranscodeError, TranscodeUnsupported
 from gateway.model import TranscodeOptions
 
 _ICON_IMAGE_SEQUENCE = 0x00880200
@@ -33,22 +34,28 @@ def make_native(header: Dataset, syntax: TransferSyntax, limits: Limits) -> None
     An icon that cannot be decoded is removed: it is a convenience (type 3). Raises
     TranscodeUnsupported for anything else.
     """
-    for tag in [tag for tag, element in header.items() if _holds_encapsulated(element)]:
+    for tag in [tag for tag, element in header.items() if _may_hold_encapsulated(element)]:
         try:
             for item in header[tag].value:
                 _make_item_native(item, syntax, limits)
         except Exception as exc:
             if tag != _ICON_IMAGE_SEQUENCE:
+                reason = exc if isinstance(exc, TranscodeError) else type(exc).__name__
                 raise TranscodeUnsupported(
-                    f"an item of {tag} has encapsulated Pixel Data of its own: {exc}"
+                    f"an item of {tag} has encapsulated Pixel Data of its own: {reason}"
                 ) from exc
             headers.remove(header, tag)
 
 
-def _holds_encapsulated(element: object) -> bool:
-    """Elements are looked at as they are encoded: most sequences need not be parsed for this."""
-    value = element.value if isinstance(element, RawDataElement) else None
-    return isinstance(value, bytes) and _ENCAPSULATED.search(value) is not None
+def _may_hold_encapsulated(element: Any) -> bool:
+    """Sequences of known length are looked at as they are encoded: most need not be parsed.
+
+    Those with delimiters pydicom has parsed already.
+    """
+    if not isinstance(element, RawDataElement):
+        return isinstance(element.value, Sequence)
+    value = element.value
+    return element.VR == "SQ" and value is not None and _ENCAPSULATED.search(value) is not None
 
 
 def _make_item_native(item: Dataset, syntax: TransferSyntax, limits: Limits) -> None:

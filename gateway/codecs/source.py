@@ -70,7 +70,9 @@ class Source:
         try:
             elements = read_dataset(self.file, self.implicit_vr, self.syntax.is_little_endian)
         except Exception as exc:
-            raise CodecFailed(f"what follows Pixel Data cannot be parsed: {exc}") from exc
+            raise CodecFailed(
+                f"what follows Pixel Data cannot be parsed ({type(exc).__name__})"
+            ) from exc
         if self.file.tell() < self.size_bytes:
             raise CodecFailed(_ENDS_EARLY)
         return elements
@@ -155,7 +157,7 @@ def _read(file: BinaryIO, offset: int, meta: FileMeta, syntax: TransferSyntax) -
     try:
         header = read_dataset(file, implicit_vr, syntax.is_little_endian, stop_when=is_pixel_data)
     except Exception as exc:
-        raise CodecFailed(f"the data set cannot be parsed: {exc}") from exc
+        raise CodecFailed(f"the data set cannot be parsed ({type(exc).__name__})") from exc
     pixels = None
     if tags_seen and tags_seen[-1] == PIXEL_DATA:
         pixels = _pixel_element(file, size_bytes, syntax, implicit_vr)

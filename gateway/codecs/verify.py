@@ -47,7 +47,7 @@ def verify(path: Path, expected: Expected) -> None:
     except VerificationFailed:
         raise
     except Exception as exc:
-        raise VerificationFailed(f"the result cannot be read back: {exc}") from exc
+        raise VerificationFailed(f"the result cannot be read back ({type(exc).__name__})") from exc
 
 
 def _compare(path: Path, expected: Expected) -> None:

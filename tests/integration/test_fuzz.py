@@ -10,8 +10,9 @@ from fuzzing.mutations import good_file
 from fuzzing.subjects import KINDS, subjects
 from fuzzing.trial import COPIED, MADE, Case, Trial, nothing_left, outcomes
 
-from gateway.codecs.processes import CodecPool
-from gateway.errors import CodecProcessDied
+from gateway.codecs.processes import SCRATCH_SUFFIX, CodecPool
+from gateway.errors import CodecFailed, CodecProcessDied, CodecTimedOut
+from gateway.model import TranscodeReport
 
 # pydicom warns about results that are as odd as their sources.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -69,3 +70,52 @@ def test_a_case_is_the_same_each_time():
     for kind in KINDS:
         assert Case(kind, SEED, 7).file() == Case(kind, SEED, 7).file()
         assert Case(kind, SEED, 7).file() != Case(kind, SEED + 1, 7).file()
+
+
+# --- what judges them is judged too --------------------------------------------------------------
+
+
+class Broken:
+    """Codecs that break a promise."""
+
+    def __init__(self, error: Exception | None, *, at_target: bytes = b"", left: str = "") -> None:
+        self._error = error
+        self._at_target = at_target
+        self._left = left
+
+    def transcode(self, source: Path, target: Path, *_: object) -> TranscodeReport:
+        if self._at_target:
+            target.write_bytes(self._at_target)
+        if self._left:
+            target.with_name(target.name + self._left).mkdir()
+        if self._error:
+            raise self._error
+        return TranscodeReport(J2K, EXPLICIT, "1.2.3", 1, len(self._at_target), 0.1, "", True)
+
+    def process_ids(self) -> list[int]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("codecs", "broken"),
+    [
+        (Broken(CodecFailed("no")), ""),
+        (Broken(CodecFailed("no"), at_target=b"half"), "something is at the target"),
+        (Broken(CodecFailed("no"), left=SCRATCH_SUFFIX), "scratch folder is left"),
+        (Broken(CodecFailed("cannot read 'Müller^Jörg'")), "tells of the patient"),
+        (Broken(CodecTimedOut("not done after 60 s")), "no limit but the clock"),
+        (Broken(EOFError()), "the caller got EOFError"),
+        (Broken(None, at_target=b"half of a file"), "cannot be read"),
+    ],
+)
+def test_a_broken_promise_is_seen(codecs, broken, tmp_path):
+    outcome = Trial(codecs, tmp_path, limit_s=30).judge("file", b"any")
+    assert broken in "; ".join(outcome.broken)
+    assert bool(broken) == bool(outcome.broken)
+
+
+def test_a_process_that_crashed_is_told_of(tmp_path):
+    codecs = Broken(CodecProcessDied("the codec process crashed (SIGSEGV)"))
+    outcome = Trial(codecs, tmp_path, limit_s=30).judge("file", b"any")
+    assert (outcome.ending, outcome.broken) == (CodecProcessDied.kind, ())
+    assert "SIGSEGV" in outcome.message

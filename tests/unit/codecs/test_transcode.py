@@ -419,10 +419,15 @@ def test_without_pixel_data_there_is_nothing_to_compress(source, target):
     assert target.read_bytes() == source.read_bytes()
 
 
-def in_an_item(tag: int, image: Dataset, pixels: bytes) -> bytes:
+def in_an_item(tag: int, image: Dataset, pixels: bytes, *, delimited: bool = False) -> bytes:
+    """A sequence of one item. delimited: by delimiters (PS3.5 7.5), else by lengths."""
     content = encode(image, implicit_vr=False) + pixels
-    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
-    return element_header(tag, "SQ", len(item), implicit_vr=False) + item
+    if not delimited:
+        item = struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
+        return element_header(tag, "SQ", len(item), implicit_vr=False) + item
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF) + content
+    ends = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    return element_header(tag, "SQ", 0xFFFFFFFF, implicit_vr=False) + item + ends
 
 
 ICON = 0x00880200
@@ -432,15 +437,39 @@ SMALL = noise((1, 3, 5), "u1")
 
 @pytest.mark.parametrize("target_syntax", [EXPLICIT, J2K, RLE])
 @pytest.mark.parametrize("tag", [ICON, REFERENCED_IMAGE], ids=["icon", "other"])
-def test_pixels_in_items_are_native_afterwards(tag, target_syntax, source, target):
+@pytest.mark.parametrize("delimited", [False, True], ids=["by length", "by delimiters"])
+def test_pixels_in_items_are_native_afterwards(tag, delimited, target_syntax, source, target):
     coded = encapsulated([encode_jpeg_ls(COLOUR[0])])
     for pixels in (native(SMALL.tobytes(), vr="OB"), encapsulated([encode_jpeg_ls(SMALL[0])])):
-        sequence = in_an_item(tag, header_of(SMALL), pixels)
+        sequence = in_an_item(tag, header_of(SMALL), pixels, delimited=delimited)
         write_file(source, JPEG_LS, header_of(COLOUR), sequence + coded)
         convert(source, target, target_syntax)
         found = dcmread(target)
         assert found[tag].value[0].PixelData[: SMALL.nbytes] == SMALL.tobytes()
         assert_same_samples(target, COLOUR)
+
+
+@pytest.mark.parametrize("delimited", [False, True], ids=["by length", "by delimiters"])
+def test_pixels_in_items_of_items_are_native_afterwards(delimited, source, target):
+    coded = encapsulated([encode_jpeg_ls(COLOUR[0])])
+    small = encapsulated([encode_jpeg_ls(SMALL[0])])
+    inner = in_an_item(ICON, header_of(SMALL), small, delimited=delimited)
+    outer = in_an_item(REFERENCED_IMAGE, Dataset(), inner, delimited=delimited)
+    write_file(source, JPEG_LS, header_of(COLOUR), outer + coded)
+    convert(source, target, EXPLICIT)
+    icon = dcmread(target)[REFERENCED_IMAGE].value[0][ICON].value[0]
+    assert icon.PixelData[: SMALL.nbytes] == SMALL.tobytes()
+
+
+def test_a_whole_file_inside_an_element_is_left_alone(source, target):
+    """Such as a DICOM file, compressed too, in a private element: it is no item."""
+    file = write_file(source, JPEG_LS, header_of(SMALL), encapsulated([encode_jpeg_ls(SMALL[0])]))
+    inside = file.read_bytes() + b"\0" * (file.stat().st_size % 2)
+    element = element_header(0x00091001, "OB", len(inside), implicit_vr=False) + inside
+    pixels = encapsulated([encode_jpeg_ls(COLOUR[0])])
+    write_file(source, JPEG_LS, header_of(COLOUR), element + pixels)
+    convert(source, target, EXPLICIT)
+    assert dcmread(target)[0x00091001].value == inside
 
 
 def test_an_icon_that_cannot_be_decoded_goes(source, target):
