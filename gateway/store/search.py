@@ -5,6 +5,7 @@ left is compared with the main tags that the database keeps; and only for tags t
 know, the first file of each resource that is still left is opened.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -28,6 +29,7 @@ _LEVELS = tuple(Level)
 _MODALITIES_IN_STUDY = tag_for_keyword("ModalitiesInStudy")
 _ROWS_AT_ONCE = 256
 _AFTER_EVERYTHING = "\U0010ffff"
+_MAXIMUM_STARS, _LONGEST_LIKE = 2, 256
 _version, _label = schema.version, schema.label
 
 
@@ -133,11 +135,15 @@ class _Plan:
         statement = self._with_levels_above({source for _, source in conditions})
         if any(source == _MODALITIES for _, source in conditions):
             statement = statement.add_columns(_modalities_of(own).label(_MODALITIES))
-        for condition, source in conditions:
+        looked_up = [each for each in conditions if self._is_identifier(*each)]
+        for condition, source in looked_up:
             statement = self._narrowed(statement, condition, source)
-        statement = statement.where(own.c.level == self._level, *_with_labels(own, query))
+        if not looked_up:
+            # Else the level follows from the identifier's, and the database would rather go
+            # through all of a level than begin with the identifier.
+            statement = statement.where(own.c.level == self._level)
         order = (own.c.created_at,) if self._level is Level.INSTANCE else ()
-        return statement.order_by(*order, own.c.resource_id)
+        return statement.where(*_with_labels(own, query)).order_by(*order, own.c.resource_id)
 
     def _with_levels_above(self, needed: Collection[str]) -> Select[Any]:
         """Each level that is needed, by its name, and those between."""
@@ -150,14 +156,17 @@ class _Plan:
             statement = statement.join(table, on).add_columns(table.c.main_tags.label(above))
         return statement
 
+    def _is_identifier(self, condition: Condition, source: str) -> bool:
+        keyword = keyword_for_tag(condition.tag)
+        return source in self._tables and keyword in IDENTIFIER_TAGS[Level(source)]
+
     def _narrowed(self, statement: Select[Any], condition: Condition, source: str) -> Select[Any]:
         """Only what the table of identifiers has for the condition, or more; not less."""
-        keyword = keyword_for_tag(condition.tag)
-        if source not in self._tables or keyword not in IDENTIFIER_TAGS[Level(source)]:
-            return statement
         table, identifier = self._tables[Level(source)], aliased(schema.identifier)
-        return statement.join(identifier, identifier.c.resource_id == table.c.resource_id).where(
-            identifier.c.keyword == keyword, *_could_be(identifier.c.value, condition)
+        on = identifier.c.resource_id == table.c.resource_id
+        return statement.join(identifier, on).where(
+            identifier.c.keyword == keyword_for_tag(condition.tag),
+            *_could_be(identifier.c.value, condition),
         )
 
 
@@ -168,9 +177,19 @@ def _could_be(value: ColumnElement[str], condition: Condition) -> list[ColumnEle
         first, last = wanted
         return [value >= first, *([value <= last + _AFTER_EVERYTHING] if last else ())]
     if condition.matching is Matching.WILDCARD:
-        prefix = wanted[0].partition("*")[0].partition("?")[0]
-        return [value >= prefix, value <= prefix + _AFTER_EVERYTHING] if prefix else []
+        return _could_look_like(value, wanted[0])
     return [value.in_(wanted)]
+
+
+def _could_look_like(value: ColumnElement[str], pattern: str) -> list[ColumnElement[bool]]:
+    prefix = pattern.partition("*")[0].partition("?")[0]
+    narrowing = [value >= prefix, value <= prefix + _AFTER_EVERYTHING] if prefix else []
+    # The time that LIKE takes explodes with the number of its wildcards.
+    if pattern.count("*") <= _MAXIMUM_STARS and len(pattern) <= _LONGEST_LIKE:
+        escaped = re.sub(r"([\\%_])", r"\\\1", pattern)
+        like = escaped.replace("*", "%").replace("?", "_")
+        narrowing.append(value.like(like, escape="\\"))
+    return narrowing
 
 
 def _with_labels(own: Any, query: Query) -> list[ColumnElement[bool]]:
