@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,9 +13,8 @@ from gateway.dicom import part10
 from gateway.dicom.dicomdir import DirectoryBuilder
 from gateway.errors import InstanceUnreadable
 from gateway.logs import logger
-from gateway.model import TranscodeOptions
 from gateway.rest.archive_plan import Member
-from gateway.rest.instance_files import InstanceFiles
+from gateway.rest.instance_files import InstanceFiles, Wanted
 
 log = logger("rest")
 
@@ -28,35 +28,39 @@ _LEVEL = 1
 class Form:
     """What an archive is to be.
 
-    media: with a DICOMDIR; extended: that describes more. transcode: the transfer syntax UID that
-    images are put into, where that is possible; None leaves them as they are.
+    media: with a DICOMDIR; extended: that describes more.
     """
 
     media: bool
     extended: bool
-    transcode: str | None
-    options: TranscodeOptions
+    wanted: Wanted
 
 
-def archive_pieces(members: Iterable[Member], files: InstanceFiles, form: Form) -> Iterator[bytes]:
+def archive_pieces(
+    members: Sequence[Member],
+    files: InstanceFiles,
+    form: Form,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Iterator[bytes]:
     """A zip file. Instances that have been deleted meanwhile are left out, and logged.
 
-    It has an end only if all went well: whatever is raised here leaves a file without its
-    directory, which no program takes for a whole one. Raises OSError.
+    progress: called with the number of members that are done. The zip file has an end only if all
+    went well: whatever is raised here leaves one without its directory, which no program takes for
+    whole. Raises OSError.
     """
     sink = _Sink()
     directory = DirectoryBuilder(extended=form.extended) if form.media else None
-    with ZipFile(sink, "w") as archive:
-        for member in members:
-            with files.opened(member.instance_id, form.transcode, form.options) as found:
-                if found is None:
-                    log.warning("instance is not archived: gone", instance=member.instance_id)
-                    continue
-                file, path = found
-                for _ in _copied(file, archive, "/".join(member.path)):
-                    yield sink.take()
-                if directory is not None:
-                    _enter(directory, member, path)
+    opened = files.each((member.instance_id for member in members), form.wanted)
+    with closing(opened), ZipFile(sink, "w") as archive:
+        for done, (member, found) in enumerate(zip(members, opened, strict=True)):
+            progress(done)
+            if found is None:
+                log.warning("instance is not archived: gone", instance=member.instance_id)
+                continue
+            for _ in _copied(found.file, archive, "/".join(member.path)):
+                yield sink.take()
+            if directory is not None:
+                _enter(directory, member, found.path)
         if directory is not None:
             with archive.open(_entry(_DIRECTORY_NAME), "w") as entry:
                 entry.write(directory.to_bytes())

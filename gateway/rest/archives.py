@@ -3,7 +3,7 @@
 They are streamed as they are made, or made by a job that keeps the file for its client to fetch.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from gateway.rest.answers import flag, json_body, number
 from gateway.rest.archive_plan import Member, archive_members, instances_of, media_members
 from gateway.rest.archive_stream import Form, archive_pieces
 from gateway.rest.errors import ApiError, Fault
-from gateway.rest.instance_files import InstanceFiles
+from gateway.rest.instance_files import InstanceFiles, Wanted
 from gateway.rest.jobs import JobKind, Running
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
@@ -157,7 +157,7 @@ class _Archives:
     def stream(self, asked: Mapping[str, Any], name: str) -> Response:
         """The archive, made while it is sent. Raises ApiError."""
         return Response(
-            self._pieces(asked, self._members(asked)),
+            archive_pieces(self._members(asked), self._files, self._form(asked)),
             content_type=_ZIP,
             headers={"Content-Disposition": f'filename="{name}.zip"'},
         )
@@ -178,18 +178,23 @@ class _Archives:
     def carry_out(self, running: Running, asked: Mapping[str, Any]) -> None:
         """The work of a job. Raises ApiError, StorageFull, StoreError."""
         members = self._members(asked)
+        pieces = archive_pieces(
+            members,
+            self._files,
+            self._form(asked),
+            progress=lambda done: running.progress(done, len(members)),
+        )
         size_bytes = 0
         with device_errors(), running.output(OUTPUT_NAME, _ZIP).open("wb") as file:
-            for piece in self._pieces(asked, _counted(members, running)):
+            for piece in pieces:
                 size_bytes += file.write(piece)
         running.tell(**_sizes_told("Archive", size_bytes))
 
-    def _pieces(self, asked: Mapping[str, Any], members: Iterable[Member]) -> Iterator[bytes]:
+    def _form(self, asked: Mapping[str, Any]) -> Form:
         options = self._options
         if "LossyQuality" in asked:
             options = replace(options, quality=asked["LossyQuality"])
-        form = Form(asked["Media"], asked["Extended"], asked.get("Transcode"), options)
-        return archive_pieces(members, self._files, form)
+        return Form(asked["Media"], asked["Extended"], Wanted(asked.get("Transcode"), options))
 
     def _members(self, asked: Mapping[str, Any]) -> list[Member]:
         named = media_members if asked["Media"] else archive_members
@@ -207,12 +212,6 @@ class _Archives:
             if resource is not None
             for version in self._catalogue.versions(resource)
         }
-
-
-def _counted(members: Sequence[Member], running: Running) -> Iterator[Member]:
-    for done, member in enumerate(members):
-        running.progress(done, len(members))
-        yield member
 
 
 def _sizes_told(prefix: str, size_bytes: int) -> dict[str, Any]:

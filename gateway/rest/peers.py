@@ -24,7 +24,7 @@ from gateway.rest.exporting import (
     send_each,
     syntax_asked,
 )
-from gateway.rest.instance_files import InstanceFiles
+from gateway.rest.instance_files import InstanceFiles, Wanted
 from gateway.rest.jobs import JobKind, Running
 from gateway.rest.peer_client import PeerClient
 from gateway.rest.peer_json import Peer, peer_json, peer_of, peer_settings
@@ -170,15 +170,14 @@ class _PeerStore:
     @contextmanager
     def _opened(self, instance_id: str, asked: Mapping[str, Any]) -> Iterator[BinaryIO]:
         """What is sent of an instance. Raises NotFound."""
-        syntax_uid = asked["Transcode"] or None
-        with self._files.opened(instance_id, syntax_uid, self._options) as found:
+        wanted = Wanted(asked["Transcode"] or None, self._options)
+        with self._files.opened(instance_id, wanted) as found:
             if found is None:
                 raise NotFound(f"instance {instance_id} is not there any more")
-            file, _ = found
             if not asked["Compress"]:
-                yield file
+                yield found.file
                 return
-            with self._compressed(file) as smaller:
+            with self._compressed(found.file) as smaller:
                 yield smaller
 
     @contextmanager

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import threading
 import tracemalloc
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -146,6 +147,23 @@ def test_images_are_transcoded_on_their_way_into_the_archive(gateway_api):
     assert image.file_meta.TransferSyntaxUID == JPEG2000Lossless
     incoming = gateway_api.settings.store.folder / "incoming"
     assert not list(incoming.glob("*.dcm"))
+
+
+def test_transcoding_ahead_keeps_the_order(gateway_api):
+    ids = [gateway_api.store(made_ct(n, rows=16, columns=16)) for n in range(1, 12)]
+    archive = opened(archive_of(gateway_api, ids[0], f"?transcode={ImplicitVRLittleEndian}"))
+    images = [dcmread(BytesIO(archive.read(name))) for name in archive.namelist()]
+    assert [image.InstanceNumber for image in images] == list(range(1, 12))
+    assert {image.file_meta.TransferSyntaxUID for image in images} == {ImplicitVRLittleEndian}
+
+
+def test_a_client_that_goes_away_leaves_no_file_and_no_thread(gateway_api):
+    ids = [gateway_api.store(made_ct(n, rows=16, columns=16)) for n in range(1, 12)]
+    response = archive_of(gateway_api, ids[0], f"?transcode={ImplicitVRLittleEndian}")
+    assert next(response.iter_encoded())
+    response.response.close()
+    assert not list((gateway_api.settings.store.folder / "incoming").glob("*.dcm"))
+    assert not [t for t in threading.enumerate() if t.name.startswith("transcode-ahead")]
 
 
 def test_what_cannot_be_transcoded_is_archived_as_it_is_stored(gateway_api):
