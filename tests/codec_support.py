@@ -89,6 +89,17 @@ def encapsulated(fragments: Sequence[bytes], table: bytes = b"") -> bytes:
     return begin + items + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 
 
+def in_an_item(tag: int, image: Dataset, pixels: bytes, *, delimited: bool = False) -> bytes:
+    """A sequence of one item. delimited: by delimiters (PS3.5 7.5), else by lengths."""
+    content = encode(image, implicit_vr=False) + pixels
+    if not delimited:
+        item = struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
+        return element_header(tag, "SQ", len(item), implicit_vr=False) + item
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF) + content
+    ends = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
+    return element_header(tag, "SQ", 0xFFFFFFFF, implicit_vr=False) + item + ends
+
+
 def write_native(
     path: Path, frames: np.ndarray, syntax_uid: str = EXPLICIT, **changes: Any
 ) -> Path:

@@ -11,6 +11,7 @@ from gateway.dicom.tags import text_of
 from gateway.errors import TranscodeUnsupported
 
 YBR_FULL_422 = "YBR_FULL_422"
+_LONGEST_CODE = 16  # VR CS (PS3.5 6.2); what is longer names no colours
 
 Frame = npt.NDArray[np.integer]
 """Samples in memory: (rows, columns) or (rows, columns, samples), C order."""
@@ -69,7 +70,7 @@ def describe(dataset: Dataset) -> Image:
         bits_stored=_number(dataset, "BitsStored"),
         high_bit=_number(dataset, "HighBit"),
         signed=_number(dataset, "PixelRepresentation") == 1,
-        photometric=_text(dataset, "PhotometricInterpretation"),
+        photometric=_text(dataset, "PhotometricInterpretation")[:_LONGEST_CODE],
         planar=_number(dataset, "PlanarConfiguration", absent=0) == 1,
         frames=_number(dataset, "NumberOfFrames", absent=1) or 1,  # 0 is written for 1
     )

@@ -28,6 +28,7 @@ from gateway.errors import CodecFailed, CodecProcessDied, TranscodeError
 from gateway.model import TranscodeOptions
 
 _MEGABYTE = 1 << 20
+_LONGEST_REASON = 1000  # some quote a value of the data set, which may be of any length
 
 
 def main() -> None:
@@ -121,7 +122,7 @@ def _error(exc: Exception, memory_bytes: int) -> dict[str, Any]:
             return {"error": CodecProcessDied.kind, "message": message}
         cause = cause.__cause__
     if isinstance(exc, TranscodeError):
-        return {"error": exc.kind, "message": str(exc)}
+        return {"error": exc.kind, "message": str(exc)[:_LONGEST_REASON]}
     return {"error": CodecFailed.kind, "message": _where(exc)}
 
 

@@ -59,7 +59,7 @@ class Draft:
         header.update(subject.header)
         return cls(
             kind, subject, subject.syntax_uid, header, list(subject.codestreams), table,
-            subject.fragments_per_frame,
+            subject.fragments_per_frame, subject.extra,
         )  # fmt: skip
 
 
@@ -275,7 +275,7 @@ def _nest(draft: Draft, random: Random) -> None:
     closing = b"\xfe\xff\x0d\xe0" + bytes(4) + _DELIMITER + bytes(4)
     nested = (undefined + item) * depth + closing * random.choice((depth, depth, depth - 1))
     wrong = struct.pack("<HH2sHI", 0x0040, 0xA730, b"SQ", 0, random.choice((1, 7, 9, 1 << 20)))
-    draft.extra = random.choice((nested, nested, wrong + nested, nested.replace(b"SQ", b"UN")))
+    draft.extra += random.choice((nested, nested, wrong + nested, nested.replace(b"SQ", b"UN")))
 
 
 def _extend_offsets(draft: Draft, random: Random) -> None:

@@ -4,7 +4,6 @@ They differ in what a decoder has to look at: depth, sign, colours, tables, tile
 frames and fragments.
 """
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,25 +13,35 @@ import imagecodecs
 import jpeg_ls
 import numpy as np
 import rle.rle
-from codec_support import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, header_of, noise
+from codec_support import (
+    BIG_ENDIAN,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
+    encapsulated,
+    header_of,
+    in_an_item,
+    noise,
+)
 from pydicom import Dataset
-from pydicom.sequence import Sequence as Items
 
 from gateway.codecs import headers
 
+_ICON = 0x00880200
 _J = "1.2.840.10008.1.2.4."
 Encode = Callable[[np.ndarray], bytes]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """A good file in pieces. header: what stands before Pixel Data. codestreams: one for each
-    frame, or the one value of native Pixel Data.
+    """A good file in pieces. header: what stands before Pixel Data; extra: more of it, encoded
+    already. codestreams: one for each frame, or the one value of native Pixel Data.
     """
 
     syntax_uid: str
     header: Dataset
     codestreams: Sequence[bytes]
+    extra: bytes = b""
     has_offsets: bool = False
     fragments_per_frame: int = 1
 
@@ -277,17 +286,12 @@ def _native(syntax_uid: str) -> list[Subject]:
 
 def _nested() -> list[Subject]:
     """An icon whose codestream is decoded when the syntax changes."""
-    subjects = []
-    for outer in (*_jpeg_grey()[:1], *_jpegls("80", 0)[:1], *_jpeg2000("90")[:1], *_runs()[:1]):
-        item = header_of(GREY8[np.newaxis])
-        value = struct.pack("<HHI", 0xFFFE, 0xE000, 0)
-        coded = outer.codestreams[0] + b"\0" * (len(outer.codestreams[0]) % 2)
-        value += struct.pack("<HHI", 0xFFFE, 0xE000, len(coded)) + coded
-        item.add_new(0x7FE00010, "OB", value)
-        item[0x7FE00010].is_undefined_length = True
-        outer.header.add_new(0x00880200, "SQ", Items([item]))
-        subjects.append(outer)
-    return subjects
+    return [
+        replace(outer, extra=in_an_item(_ICON, header_of(GREY8[np.newaxis]), icon, delimited=ends))
+        for outer in (_jpeg_grey()[0], _jpegls("80", 0)[0], _jpeg2000("90")[0], _runs()[0])
+        for icon in [encapsulated(outer.codestreams)]
+        for ends in (False, True)
+    ]
 
 
 def _large() -> list[Subject]:

@@ -31,6 +31,7 @@ from codec_support import (
     write_native,
 )
 
+from gateway.codecs.headers import put
 from gateway.codecs.processes import CodecPool
 from gateway.dicom import part10
 from gateway.dicom.encoding import element_header
@@ -88,6 +89,14 @@ def test_a_transfer_syntax_that_swallows_the_data_set_is_not_quoted(fails, tmp_p
     length = data.index(b"\x02\0\x10\0UI") + 6
     source.write_bytes(data[:length] + struct.pack("<H", 400) + data[length + 2 :])
     assert "names no transfer syntax" in fails(source, CodecFailed, J2K)
+
+
+def test_a_number_of_thousands_of_digits_is_not_told_in_full(fails, tmp_path):
+    header = header_of(GREY)
+    put(header, 0x00280008, "IS", "9" * 4000)
+    source = write_file(tmp_path / "many.dcm", J2K, header, encapsulated([_J2K]))
+    assert "1 fragments cannot be told apart" in (reason := fails(source, CodecFailed))
+    assert len(reason) <= 1000
 
 
 @pytest.mark.parametrize("depth", [1000, 100_000])

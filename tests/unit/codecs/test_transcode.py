@@ -26,6 +26,7 @@ from codec_support import (
     convert,
     encapsulated,
     header_of,
+    in_an_item,
     native,
     noise,
     samples_of,
@@ -417,17 +418,6 @@ def test_without_pixel_data_there_is_nothing_to_compress(source, target):
     report = convert(without_pixels(source), target, J2K)
     assert (report.changed, report.target_syntax_uid) == (False, IMPLICIT)
     assert target.read_bytes() == source.read_bytes()
-
-
-def in_an_item(tag: int, image: Dataset, pixels: bytes, *, delimited: bool = False) -> bytes:
-    """A sequence of one item. delimited: by delimiters (PS3.5 7.5), else by lengths."""
-    content = encode(image, implicit_vr=False) + pixels
-    if not delimited:
-        item = struct.pack("<HHI", 0xFFFE, 0xE000, len(content)) + content
-        return element_header(tag, "SQ", len(item), implicit_vr=False) + item
-    item = struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF) + content
-    ends = struct.pack("<HHIHHI", 0xFFFE, 0xE00D, 0, 0xFFFE, 0xE0DD, 0)
-    return element_header(tag, "SQ", 0xFFFFFFFF, implicit_vr=False) + item + ends
 
 
 ICON = 0x00880200
