@@ -182,6 +182,9 @@ class Http(Section):
     execute_lua: bool = Field(
         default=False, description="let POST /tools/execute-script run what a client sends"
     )
+    write_files: bool = Field(
+        default=False, description="let POST /instances/{id}/export write where a client says"
+    )
 
 
 class Jobs(Section):

@@ -86,7 +86,7 @@ class _Encoder:
         if vr == "SQ":
             return self._with_header(element.tag, vr, self._sequence(dataset, element, value))
         if not element.is_little_endian:
-            value = _swapped(element, vr, value)
+            value = swapped(element, vr, value)
         return self._with_header(element.tag, vr, value)
 
     def _vr(self, element: RawDataElement) -> str:
@@ -130,7 +130,7 @@ class _Encoder:
         return element_header(int(tag), vr, len(value), implicit_vr=self.implicit_vr) + value
 
 
-def _swapped(element: RawDataElement, vr: str, value: bytes) -> bytes:
+def swapped(element: RawDataElement, vr: str, value: bytes) -> bytes:
     word_bytes = WORD_BYTES.get(vr)
     if word_bytes is None:
         return value

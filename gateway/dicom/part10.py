@@ -25,7 +25,7 @@ from gateway.dicom.identifiers import instance_id
 from gateway.dicom.main_tags import ALL_MAIN_TAGS
 from gateway.dicom.syntaxes import TransferSyntax
 from gateway.dicom.tags import tags
-from gateway.errors import InstanceUnreadable
+from gateway.errors import IdentifierMissing, InstanceUnreadable
 from gateway.model import Identifiers, Summary
 
 # A UID of our own under PS3.5 B.2's UUID-derived root, so that receivers can tell who wrote a file.
@@ -122,6 +122,14 @@ def read_meta(path: Path) -> FileMeta:
         raise InstanceUnreadable(f"not a DICOM file: {_in_short(exc)}") from exc
 
 
+def read_meta_elements(path: Path) -> Dataset:
+    """The file meta information, element by element. Raises InstanceUnreadable."""
+    try:
+        return read_file_meta_info(path)
+    except Exception as exc:
+        raise InstanceUnreadable(f"not a DICOM file: {_in_short(exc)}") from exc
+
+
 def read_to_pixels(path: Path) -> tuple[Dataset, BaseTag | None]:
     """The data set up to its pixels, and the tag of the element that holds them, None without.
 
@@ -140,7 +148,7 @@ def read_to_pixels(path: Path) -> tuple[Dataset, BaseTag | None]:
         with path.open("rb") as file:
             file.seek(meta.data_set_offset)
             dataset = read_dataset(
-                _inflated(file) if syntax.is_deflated else file,
+                inflated(file) if syntax.is_deflated else file,
                 is_implicit_VR=syntax.is_implicit_vr,
                 is_little_endian=syntax.is_little_endian,
                 stop_when=is_pixel_data,
@@ -192,7 +200,7 @@ def read_header(path: Path) -> Dataset:
                 return cast(Dataset, dcmread(file, stop_before_pixels=True))
             file.seek(meta.data_set_offset)
             return read_dataset(
-                _inflated(file),
+                inflated(file),
                 is_implicit_VR=False,
                 is_little_endian=True,
                 stop_when=_is_pixel_data,
@@ -211,7 +219,7 @@ def read_summary(file: BinaryIO, *, sop_class_uid: str, transfer_syntax_uid: str
     follows the identifiers need not be readable: main tags are missing then.
     """
     syntax = syntaxes.by_uid(transfer_syntax_uid)
-    data_set = _inflated(file) if syntax.is_deflated else file
+    data_set = inflated(file) if syntax.is_deflated else file
     head = _read_indexed(data_set, syntax, _LAST_IDENTIFYING)
     identifiers = _identifiers(head, sop_class_uid)
     with suppress(InstanceUnreadable):
@@ -258,7 +266,7 @@ def _identifiers(dataset: Dataset, sop_class_uid: str) -> Identifiers:
         raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
     for keyword, value in zip(_IDENTIFYING[1:], values[1:], strict=True):
         if not value:
-            raise InstanceUnreadable(f"{keyword} is missing or empty")
+            raise IdentifierMissing(keyword)
         if len(value) > _MAXIMUM_UID_LENGTH:
             raise InstanceUnreadable(f"{keyword} has {len(value)} characters, 64 are allowed")
     patient, study, series, sop = values
@@ -277,7 +285,7 @@ def _is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
     return bool(tag in _PIXEL_DATA)
 
 
-def _inflated(file: BinaryIO) -> BytesIO:
+def inflated(file: BinaryIO) -> BytesIO:
     """The beginning of a deflated data set (PS3.5 A.5): what a header takes, and not a bomb.
 
     Raises InstanceUnreadable.

@@ -16,10 +16,12 @@ class Fault(Enum):
     NETWORK_PROTOCOL = (9, "Error in the network protocol", 500)
     BAD_URI = (12, "Badly formatted URI", 400)
     INEXISTENT_FILE = (13, "Inexistent file", 404)
+    CANNOT_WRITE_FILE = (14, "Cannot write to file", 500)
     BAD_FILE_FORMAT = (15, "Bad file format", 400)
     TIMEOUT = (16, "Timeout", 500)
     UNKNOWN_RESOURCE = (17, "Unknown resource", 404)
     FULL_STORAGE = (19, "The file storage is full", 507)
+    INEXISTENT_TAG = (21, "Inexistent tag", 404)
     CANCELED_JOB = (37, "This job was canceled", 500)
     UNKNOWN_TAG = (27, "Unknown DICOM tag", 400)
     REVISION = (
@@ -28,6 +30,7 @@ class Fault(Enum):
         "writers",
         409,
     )
+    CANNOT_STORE = (2018, "Cannot store an instance", 500)
     CANNOT_EXECUTE_LUA = (2031, "Cannot execute a Lua command", 500)
 
     @property

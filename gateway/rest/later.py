@@ -14,7 +14,7 @@ _SPLITTING = "splitting and merging of studies"
 _BULK = "requests over many resources at once"
 _CREATING = "creation of DICOM instances"
 _DICOMWEB = "DICOMweb"
-_FRAME = "/instances/<instance_id>/frames/<frame>"
+_FRAME = "/instances/<resource_id>/frames/<frame>"
 _IMAGES = ("image-int16", "image-uint16", "image-uint8", "numpy", "preview", "rendered")
 _OPERATIONS = (
     "find", "find-patient", "find-study", "find-series", "find-instance", "find-worklist", "get",
@@ -30,15 +30,15 @@ _LATER: dict[str, tuple[tuple[str, str], ...]] = {
         ("DELETE", "/queries/<query>"),
     ),
     _RENDERING: (
-        *(("GET", f"/instances/<instance_id>/{image}") for image in _IMAGES),
+        *(("GET", f"/instances/<resource_id>/{image}") for image in _IMAGES),
         *(("GET", f"{_FRAME}/{image}") for image in (*_IMAGES, "matlab")),
-        ("GET", "/instances/<instance_id>/matlab"),
-        ("GET", "/instances/<instance_id>/pdf"),
-        ("GET", "/series/<series_id>/numpy"),
+        ("GET", "/instances/<resource_id>/matlab"),
+        ("GET", "/instances/<resource_id>/pdf"),
+        ("GET", "/series/<resource_id>/numpy"),
     ),
     _SPLITTING: (
-        ("POST", "/studies/<study_id>/merge"),
-        ("POST", "/studies/<study_id>/split"),
+        ("POST", "/studies/<resource_id>/merge"),
+        ("POST", "/studies/<resource_id>/split"),
     ),
     _BULK: tuple(
         ("POST", f"/tools/bulk-{operation}") for operation in ("anonymize", "content", "modify")
