@@ -4,6 +4,7 @@ from gateway.rest.archives import archive_routes
 from gateway.rest.attachments import attachment_routes
 from gateway.rest.changes import change_routes
 from gateway.rest.find import find_routes
+from gateway.rest.instances import instance_routes
 from gateway.rest.job_routes import job_routes
 from gateway.rest.labels import label_routes
 from gateway.rest.later import later_routes
@@ -12,6 +13,7 @@ from gateway.rest.metadata import metadata_routes
 from gateway.rest.modalities import modality_routes
 from gateway.rest.monitoring import monitoring_routes
 from gateway.rest.peers import peer_routes
+from gateway.rest.pixels import pixel_routes
 from gateway.rest.resource_tags import resource_tag_routes
 from gateway.rest.resources import resource_routes
 from gateway.rest.routes import Route
@@ -32,6 +34,8 @@ def api_routes(services: Services) -> tuple[Route, ...]:
         *archive_routes(services),
         *resource_routes(services),
         *resource_tag_routes(services),
+        *instance_routes(services),
+        *pixel_routes(services),
         *metadata_routes(services),
         *attachment_routes(services),
         *label_routes(services),
