@@ -40,12 +40,15 @@ def guard_of(request: Request, *, check: bool) -> Guard:
     check: as configured; else everything. Raises ApiError.
     """
     wanted = _wanted(request) if check else None
+    missing = ApiError(Fault.REVISION, 'the header "If-Match" is missing')
+    if check and wanted is None and request.method == "DELETE":
+        raise missing  # whether there is something or not
 
     def guard(known: Revised | None) -> None:
         if not check or known is None:
             return
         if wanted is None:
-            raise ApiError(Fault.REVISION, 'the header "If-Match" is missing')
+            raise missing
         if wanted != (known.revision, known.md5):
             raise ApiError(Fault.REVISION)
 
