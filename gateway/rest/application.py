@@ -29,12 +29,14 @@ class Application:
     """A WSGI application over a table of routes."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._urls = Map(
+        urls = Map(
             [Rule(r.path, methods=[r.method], endpoint=r.handler) for r in routes],
             # Answer what was asked for, or 404: no redirects to a path that would have been right.
             strict_slashes=False,
             merge_slashes=False,
         )
+        # Once, and not to each request: only its path and method count.
+        self._urls = urls.bind("")
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -67,7 +69,7 @@ class Application:
     def respond(self, request: Request) -> Response:
         """The response to a request, whatever happens: this is a border for unexpected errors."""
         try:
-            handler, arguments = self._urls.bind_to_environ(request.environ).match()
+            handler, arguments = self._urls.match(request.path, request.method)
             response: Response = handler(request, **arguments)
         except ApiError as error:
             return _problem(request, error.fault, error.details)

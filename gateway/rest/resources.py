@@ -16,7 +16,7 @@ from gateway.rest.forms import form_of_resource, requested_tags
 from gateway.rest.lookup import resource_of
 from gateway.rest.routes import Handler, Route
 from gateway.rest.services import Services
-from gateway.rest.shown import shown
+from gateway.rest.shown import shown, shown_one
 from gateway.store import schema
 from gateway.store.catalogue import levels_below
 from gateway.store.removal import delete_resource
@@ -71,6 +71,12 @@ def _page(services: Services, level: Level, request: Request) -> list[str]:
 
 
 def _get(services: Services, level: Level, request: Request, resource_id: str) -> Response:
+    if level is Level.INSTANCE:
+        details = services.catalogue.instance(resource_id)
+        if details is None:
+            raise UnknownId
+        form, requested = form_of_resource(request), requested_tags(request)
+        return json_answer(shown_one(services, details, form, requested))
     resource = services.catalogue.get(resource_id)
     if resource is None or resource.level is not level:
         raise UnknownId

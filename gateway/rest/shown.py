@@ -8,19 +8,24 @@ from gateway.model import Resource
 from gateway.rest.expanded import expanded
 from gateway.rest.requested import tags_requested
 from gateway.rest.services import Services
-from gateway.store.details import details_of
+from gateway.store.details import Details, details_of
 
 
 def shown(
     services: Services, resources: Sequence[Resource], form: View, requested_tags: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Resources of one level. Raises InstanceUnreadable: a file that a tag is looked for in."""
-    answers = []
-    for details in details_of(services.store.engine, resources):
-        content = expanded(details, form)
-        if requested_tags:
-            content["RequestedTags"] = tags_requested(
-                services, details.resource, requested_tags, form
-            )
-        answers.append(content)
-    return answers
+    return [
+        shown_one(services, details, form, requested_tags)
+        for details in details_of(services.store.engine, resources)
+    ]
+
+
+def shown_one(
+    services: Services, details: Details, form: View, requested_tags: Sequence[int]
+) -> dict[str, Any]:
+    """One of them. Raises InstanceUnreadable, as above."""
+    content = expanded(details, form)
+    if requested_tags:
+        content["RequestedTags"] = tags_requested(services, details.resource, requested_tags, form)
+    return content

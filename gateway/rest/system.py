@@ -68,7 +68,7 @@ def system_information(settings: Configuration) -> dict[str, Any]:
     return {
         "ApiVersion": ORTHANC_API_VERSION,
         "Capabilities": {"HasExtendedChanges": False, "HasExtendedFind": False},
-        "CheckRevisions": False,
+        "CheckRevisions": settings.rest.check_revisions,
         "DatabaseBackendPlugin": None,
         "DatabaseVersion": _DATABASE_VERSION,
         "DicomAet": settings.dicom.aet,
@@ -90,7 +90,7 @@ def system_information(settings: Configuration) -> dict[str, Any]:
         "ReadOnly": False,
         "StorageAreaPlugin": None,
         "StorageCompression": False,
-        "UserMetadata": {},
+        "UserMetadata": dict(settings.rest.metadata),
         "Version": ORTHANC_VERSION,
     }
 

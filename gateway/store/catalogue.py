@@ -9,7 +9,9 @@ from sqlalchemy.orm import aliased
 from gateway.dicom.main_tags import normalized
 from gateway.model import Level, Resource, Version, VersionState
 from gateway.store import schema
-from gateway.store.instances import as_version, find_current, select_versions
+from gateway.store.details import ONE_INSTANCE, Details, as_instance_details
+from gateway.store.instances import CURRENT_VERSION, as_version, select_versions
+from gateway.store.prepared import Prepared
 from gateway.store.times import as_datetime
 
 _resource = schema.resource
@@ -22,12 +24,19 @@ class Catalogue:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._get = Prepared(engine, _GET)
+        self._version = Prepared(engine, CURRENT_VERSION)
+        self._instance = Prepared(engine, ONE_INSTANCE)
 
     def get(self, resource_id: str) -> Resource | None:
         """The resource with this id."""
-        with self._engine.connect() as connection:
-            row = connection.execute(_GET, {"id": resource_id}).first()
+        row = self._get.first({"id": resource_id})
         return as_resource(row) if row else None
+
+    def instance(self, instance_id: str) -> Details | None:
+        """An instance, with all that is shown of it."""
+        row = self._instance.first({"id": instance_id})
+        return as_instance_details(as_resource(row), row) if row else None
 
     def ids(self, level: Level, *, since: int = 0, limit: int = 0) -> list[str]:
         """All ids of a level in the order of their arrival. limit: at most so many, 0 for all."""
@@ -64,8 +73,8 @@ class Catalogue:
 
     def version(self, instance_id: str) -> Version | None:
         """The file that the instance's id names."""
-        with self._engine.connect() as connection:
-            return find_current(connection, instance_id)
+        row = self._version.first({"instance_id": instance_id})
+        return as_version(row) if row else None
 
     def versions(self, resource: Resource) -> list[Version]:
         """The files of all instances of a resource, in the order of their arrival."""

@@ -182,22 +182,23 @@ def mark_deleted(connection: Connection, version_id: int) -> int:
     return deleted
 
 
-def find_current(connection: Connection, instance_id: str) -> Version | None:
-    """The version that an instance's id names, None when there is no such instance."""
-    row = connection.execute(
-        select_versions().where(
-            _version.c.instance_id == instance_id,
-            _version.c.state == VersionState.CURRENT,
-        )
-    ).first()
-    return as_version(row) if row else None
-
-
 def select_versions() -> Select[Any]:
     """All columns of versions, with the SOP UIDs of their instances: what as_version() reads."""
     return select(_version, _instance.c.sop_class_uid, _instance.c.sop_instance_uid).join(
         _instance, _instance.c.instance_id == _version.c.instance_id
     )
+
+
+# The version that an instance's id names.
+CURRENT_VERSION = select_versions().where(
+    _version.c.instance_id == bindparam("instance_id"), _version.c.state == VersionState.CURRENT
+)
+
+
+def find_current(connection: Connection, instance_id: str) -> Version | None:
+    """The version that an instance's id names, None when there is no such instance."""
+    row = connection.execute(CURRENT_VERSION, {"instance_id": instance_id}).first()
+    return as_version(row) if row else None
 
 
 def as_version(row: Row[Any]) -> Version:
