@@ -11,6 +11,7 @@ from gateway.rest.later import later_routes
 from gateway.rest.listing import listing_routes
 from gateway.rest.metadata import metadata_routes
 from gateway.rest.modalities import modality_routes
+from gateway.rest.modify import modify_routes
 from gateway.rest.monitoring import monitoring_routes
 from gateway.rest.peers import peer_routes
 from gateway.rest.pixels import pixel_routes
@@ -41,6 +42,7 @@ def api_routes(services: Services) -> tuple[Route, ...]:
         *label_routes(services),
         *change_routes(services),
         *find_routes(services),
+        *modify_routes(services),
         *modality_routes(services),
         *peer_routes(services),
         *later_routes(),
