@@ -1,6 +1,7 @@
 """Archives and media: what is in the zip file, and under which names."""
 
 import json
+import random
 import shutil
 import subprocess
 import threading
@@ -8,7 +9,9 @@ import tracemalloc
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import httpx
 import pytest
+from http_support import http_server
 from images import made_ct
 from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless
@@ -198,9 +201,42 @@ def test_an_archive_that_failed_half_way_does_not_look_whole(gateway_api, monkey
     assert b"PK\x05\x06" not in received
 
 
+def test_a_client_over_http_notices_an_archive_that_failed_half_way(gateway_api):
+    # Random: what is compressed away would not fill the first pieces.
+    noise = random.Random(1).randbytes(2 * 1024 * 1024)
+    ids = [gateway_api.store(made_ct(n, PixelData=noise)) for n in (1, 2)]
+    study = study_of(gateway_api, ids[0])
+    gateway_api.file_of(ids[1]).unlink()
+    gateway_api.file_of(ids[1]).mkdir()
+    with http_server(gateway_api.application) as port, capture_logs():
+        with (
+            httpx.stream("GET", f"http://127.0.0.1:{port}/studies/{study}/archive") as response,
+            pytest.raises(httpx.RemoteProtocolError),
+        ):
+            assert response.status_code == 200
+            for _ in response.iter_bytes():
+                pass
+        # Others are served as before.
+        assert httpx.get(f"http://127.0.0.1:{port}/studies/{study}").status_code == 200
+
+
+def test_a_client_over_http_may_go_away_in_the_middle(gateway_api):
+    noise = random.Random(1).randbytes(2 * 1024 * 1024)
+    for n in range(4):
+        instance = gateway_api.store(made_ct(n, rows=1024, columns=1024, PixelData=noise))
+    study = study_of(gateway_api, instance)
+    with http_server(gateway_api.application) as port, capture_logs():
+        url = f"http://127.0.0.1:{port}/studies/{study}"
+        with httpx.stream("GET", f"{url}/archive?transcode={ImplicitVRLittleEndian}") as response:
+            next(response.iter_raw(100))
+        assert httpx.get(url).status_code == 200
+    assert not list((gateway_api.settings.store.folder / "incoming").glob("*.dcm"))
+
+
 def test_a_large_archive_is_not_held_in_memory(gateway_api):
+    noise = random.Random(1).randbytes(2 * 1024 * 1024)
     for n in range(8):
-        gateway_api.store(made_ct(n, rows=1024, columns=1024))
+        gateway_api.store(made_ct(n, PixelData=noise))
     study = gateway_api.services.catalogue.ids(Level.STUDY)[0]
     response = gateway_api.get(f"/studies/{study}/archive")
     tracemalloc.start()
