@@ -10,7 +10,9 @@ from gateway.model import Version
 from gateway.rest.expanded import file_uuid
 from gateway.rest.numbered import ATTACHMENTS
 from gateway.store.attachments import Attachment, Attachments, blocks
-from gateway.store.files import FileStorage, is_compressed
+from gateway.store.files import is_compressed
+from gateway.store.integrity import is_intact
+from gateway.store.opened import Store
 
 
 class AttachedFile(Protocol):
@@ -63,8 +65,9 @@ class DicomFile:
     revision = 0
     is_compressed = False
 
-    def __init__(self, version: Version, files: FileStorage) -> None:
-        self._path = files.path(version.storage_key)
+    def __init__(self, version: Version, store: Store) -> None:
+        self._version, self._store = version, store
+        self._path = store.files.path(version.storage_key)
         self.uuid = file_uuid(version.storage_key)
         self.file_name = f"{self.uuid}.dcm"
         self.size_bytes = self.stored_bytes = version.size_bytes
@@ -85,8 +88,8 @@ class DicomFile:
     stored = content
 
     def is_intact(self) -> bool:
-        """There is nothing else to compare it with."""
-        return self._path.stat().st_size == self.size_bytes
+        """See AttachedFile."""
+        return is_intact(self._store.engine, self._store.files, self._version)
 
     def keep_compressed(self, *, compressed: bool) -> None:
         """Nothing: other parts of the gateway read it as it is."""

@@ -146,7 +146,7 @@ class _Attachments:
         resource_of(self._services, level, resource_id)
         number = self._names.number(name)
         if number == ATTACHMENTS["dicom"] and level is Level.INSTANCE:
-            return DicomFile(version_of(self._services, resource_id), self._services.store.files)
+            return DicomFile(version_of(self._services, resource_id), self._services.store)
         attached = self._attachments.of(resource_id).get(str(number))
         if attached is None:
             raise ApiError(Fault.UNKNOWN_RESOURCE)

@@ -113,6 +113,18 @@ def test_damage_is_told_by_verification(gateway_api, attached):
     assert (response.status_code, response.get_data()) == (400, b"")
 
 
+@pytest.mark.parametrize("damage", [b"\xff" * 8, b""])
+def test_damage_of_an_instance_is_told_by_verification(gateway_api, instance, damage):
+    path = gateway_api.file_of(instance.rpartition("/")[2])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-8] + damage)
+    assert gateway_api.post(f"{instance}/attachments/dicom/verify-md5").status_code == 400
+    path.write_bytes(whole)
+    assert gateway_api.post(f"{instance}/attachments/dicom/verify-md5").status_code == 200
+    path.unlink()
+    assert gateway_api.post(f"{instance}/attachments/dicom/verify-md5").status_code == 400
+
+
 def test_a_replacement_counts_up(gateway_api, attached):
     response = gateway_api.put(attached, b"new")
     assert response.get_json(force=True) == {}
