@@ -1,12 +1,9 @@
 """Answers and bodies in the forms that Orthanc's clients expect."""
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 from werkzeug import Request, Response
-from werkzeug.wsgi import wrap_file
 
 from gateway.rest.errors import ApiError, Fault
 
@@ -15,7 +12,6 @@ from gateway.rest.errors import ApiError, Fault
 _JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",\n", ": "))
 # How JSON escapes a surrogate. Two of them are a character; one is none, and no text to be stored.
 _HALF_A_CHARACTER = b"\\ud"
-_PIECE_BYTES = 256 * 1024
 # More is not a number that a database could hold.
 _MOST_DIGITS = 18
 
@@ -29,24 +25,6 @@ def json_answer(content: Any, status: int = 200) -> Response:
 def text_answer(text: str) -> Response:
     """Plain text, without a line end of ours."""
     return Response(text.encode(), content_type="text/plain; charset=utf-8")
-
-
-def file_answer(request: Request, path: Path, content_type: str) -> Response:
-    """A file as it is, or the part that Range asks for. Raises OSError, werkzeug's 416."""
-    file = path.open("rb")
-    try:
-        size = os.fstat(file.fileno()).st_size
-        response = Response(
-            wrap_file(request.environ, file, _PIECE_BYTES),
-            content_type=content_type,
-            direct_passthrough=True,
-        )
-        response.content_length = size
-        response.make_conditional(request.environ, accept_ranges=True, complete_length=size)
-    except BaseException:
-        file.close()
-        raise
-    return response
 
 
 def nothing() -> Response:

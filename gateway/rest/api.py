@@ -13,6 +13,7 @@ from gateway.rest.metadata import metadata_routes
 from gateway.rest.modalities import modality_routes
 from gateway.rest.modify import modify_routes
 from gateway.rest.monitoring import monitoring_routes
+from gateway.rest.openapi import with_description
 from gateway.rest.peers import peer_routes
 from gateway.rest.pixels import pixel_routes
 from gateway.rest.resource_tags import resource_tag_routes
@@ -47,4 +48,4 @@ def api_routes(services: Services) -> tuple[Route, ...]:
         *peer_routes(services),
         *later_routes(),
     )
-    return (*routes, *listing_routes(routes))
+    return with_description((*routes, *listing_routes(routes)))

@@ -3,6 +3,8 @@
 A place in the table tells them from routes that do not exist, and from resources that do not.
 """
 
+from collections.abc import Mapping
+
 from werkzeug import Request, Response
 
 from gateway.rest.errors import ApiError, Fault
@@ -21,13 +23,13 @@ _OPERATIONS = (
     "move", "query", "storage-commitment",
 )  # fmt: skip
 
-_LATER: dict[str, tuple[tuple[str, str], ...]] = {
+_PLACES: dict[str, tuple[tuple[str, str], ...]] = {
     _QUERY: (
         *(("POST", f"/modalities/<modality>/{operation}") for operation in _OPERATIONS),
         ("GET", "/queries"),
         ("GET", "/queries/<path:rest>"),
         ("POST", "/queries/<path:rest>"),
-        ("DELETE", "/queries/<query>"),
+        ("DELETE", "/queries/<path:rest>"),
     ),
     _RENDERING: (
         *(("GET", f"/instances/<resource_id>/{image}") for image in _IMAGES),
@@ -53,13 +55,15 @@ _LATER: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
+# Method and path -> what is missing.
+LATER: Mapping[tuple[str, str], str] = {
+    place: what for what, places in _PLACES.items() for place in places
+}
+
+
 def later_routes() -> tuple[Route, ...]:
     """Every one of them answers that it is not implemented."""
-    return tuple(
-        Route(method, path, _not_yet(what))
-        for what, places in _LATER.items()
-        for method, path in places
-    )
+    return tuple(Route(method, path, _not_yet(what)) for (method, path), what in LATER.items())
 
 
 def _not_yet(what: str) -> Handler:

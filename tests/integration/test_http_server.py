@@ -21,8 +21,9 @@ from gateway.config.models import Http
 from gateway.errors import CannotListen
 from gateway.rest import pace
 from gateway.rest import server as server_module
-from gateway.rest.answers import file_answer, json_answer
+from gateway.rest.answers import json_answer
 from gateway.rest.application import Application, origin_of
+from gateway.rest.file_answer import file_answer
 from gateway.rest.routes import Route
 from gateway.rest.server import HttpServer
 
@@ -42,6 +43,10 @@ def pieces(request):
     return Response((b"piece %d\n" % n for n in range(1000)), content_type="text/plain")
 
 
+def dicom_file(request, path):
+    return file_answer(request, path, "application/dicom", name=path.name, tag="1")
+
+
 @pytest.fixture
 def served(tmp_path):
     """The path of a file that /file answers."""
@@ -58,7 +63,7 @@ def routes(served):
         Route("GET", "/large", lambda request: json_answer(LARGE)),
         Route("GET", "/small", lambda request: json_answer({"a": 1})),
         Route("GET", "/pieces", pieces),
-        Route("GET", "/file", lambda request: file_answer(request, served, "application/dicom")),
+        Route("GET", "/file", lambda request: dicom_file(request, served)),
         Route("POST", "/digest", digest),
         Route("POST", "/unread", lambda request: Response("not read")),
         Route("GET", "/who", lambda request: Response(origin_of(request).username)),
