@@ -18,7 +18,7 @@ from codec_support import (
     encapsulated,
     write_file,
 )
-from matrix import COLUMNS, Check, expected, outcomes
+from matrix import COLUMNS, Check, Target, expected, outcome, outcomes
 from matrix_table import TABLE
 from pixel_kinds import KINDS, OVERLAY_ELEMENTS
 from pydicom import dcmread
@@ -48,6 +48,14 @@ def test_native_kind(name, tmp_path):
     source = KINDS[name].write_native(tmp_path / "source.dcm")
     found = outcomes(source, tmp_path / "result.dcm", check_of(name))
     assert found == expected(TABLE[name], EXPLICIT)
+
+
+@pytest.mark.parametrize("uid", independent.LOSSLESS_ENCODERS, ids=syntaxes.label)
+def test_garbage_above_high_bit_goes_when_that_is_asked_for(uid, tmp_path):
+    kind = KINDS["garbage above HighBit"]
+    source, result = kind.write_native(tmp_path / "source.dcm"), tmp_path / "result.dcm"
+    target = Target(uid, {"unused_bits": "clear"})
+    assert outcome(source, result, target, check_of("garbage above HighBit")) == "="
 
 
 # --- sources in other syntaxes -------------------------------------------------------------------

@@ -128,7 +128,7 @@ CODED = tuple(independent.LOSSLESS_ENCODERS)
 PLAIN = (IMPLICIT, EXPLICIT, DEFLATED)
 
 
-@examples(250)
+@examples(150)
 @given(made=images(), target=st.sampled_from(CODED), planar=st.booleans())
 def test_any_image_is_the_same_for_every_decoder(made, target, planar):
     if not made.allows(target):
@@ -140,7 +140,7 @@ def test_any_image_is_the_same_for_every_decoder(made, target, planar):
             np.testing.assert_array_equal(samples, made.frames, err_msg=name)
 
 
-@examples(120)
+@examples(80)
 @given(
     made=images(),
     chain=st.lists(st.sampled_from(CODED + PLAIN), min_size=2, max_size=3, unique=True),
@@ -176,7 +176,7 @@ def cuts(draw: st.DrawFn, codestream: bytes) -> list[int]:
     return sorted(draw(st.sets(st.sampled_from(places), max_size=5))) if places else []
 
 
-@examples(120)
+@examples(80)
 @given(made=images(), uid=st.sampled_from(CODED), data=st.data(), has_table=st.booleans())
 def test_any_fragmentation_is_put_together(made, uid, data, has_table):
     """With an offset table, or found by their first marker, which RLE does not have."""
@@ -200,7 +200,7 @@ def test_any_fragmentation_is_put_together(made, uid, data, has_table):
 # --- with loss -----------------------------------------------------------------------------------
 
 
-@examples(150)
+@examples(100)
 @given(made=images(), max_error=st.integers(1, 40))
 def test_near_lossless_keeps_its_bound(made, max_error):
     """For signed samples, away from where they would change their sign (which is refused)."""
