@@ -31,6 +31,8 @@ _CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal
 _LARGEST_ANSWER_BYTES = 1 << 16
 _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
+    # To print where Rust has panicked takes 70 MB, and nobody reads it.
+    "RUST_BACKTRACE": "0",
     # glibc gives the memory of a frame back at once, and fetching it again for the next one takes a
     # page fault for every 4 kB: 1 ms for 512x512x16. These are the most that it would adapt to.
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),

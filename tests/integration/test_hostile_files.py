@@ -148,13 +148,18 @@ def test_an_rle_bomb_decodes_to_no_more_than_its_image(fails, pool, tmp_path):
     assert _cpu_seconds(pool) - used < 2
 
 
-def test_what_codecs_write_to_stderr_is_not_in_the_log_of_the_gateway(tmp_path, capfd):
-    codecs = CodecPool(processes=1, memory_mb=1024, timeout_s=60)
-    with pytest.raises(CodecFailed):
-        codecs.transcode(
-            _with_long_runs(tmp_path), tmp_path / "never.dcm", [EXPLICIT], TranscodeOptions()
-        )
-    codecs.close()
+def test_a_panic_in_rust_costs_no_memory_and_is_not_in_the_log_of_the_gateway(
+    tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setenv("RUST_BACKTRACE", "1")
+    codecs = CodecPool(processes=1, memory_mb=64, timeout_s=60)
+    try:
+        with pytest.raises(CodecFailed, match="longer than the image"):
+            codecs.transcode(
+                _with_long_runs(tmp_path), tmp_path / "never.dcm", [EXPLICIT], TranscodeOptions()
+            )
+    finally:
+        codecs.close()
     assert capfd.readouterr().err == ""
 
 
