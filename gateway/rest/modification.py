@@ -63,9 +63,15 @@ class Asked:
         replaced = self.replace.get(path)
         if isinstance(replaced, str):
             return replaced
-        levels = list(Level)
-        is_below = levels.index(level) >= levels.index(self.level)
-        return uids.new(uid) if is_below or self.profile else None
+        changes = self.profile is not None or _depth(level) >= self._first_new_depth()
+        return uids.new(uid) if changes else None
+
+    def _first_new_depth(self) -> int:
+        """From which level on identifiers change; what is put elsewhere is another one, too."""
+        replaced = (
+            _depth(level) + 1 for level, path in IDENTIFIERS.items() if path in self.replace
+        )
+        return min(_depth(self.level), *replaced, _depth(Level.INSTANCE))
 
     def modification(self, uids: Uids) -> Modification:
         """What is to be done to each data set."""
@@ -119,6 +125,10 @@ def asked_of(body: Mapping[str, Any], level: Level, *, anonymize: bool) -> Asked
     )
     _check_level(asked)
     return asked
+
+
+def _depth(level: Level) -> int:
+    return list(Level).index(level)
 
 
 # --- the rules -----------------------------------------------------------------------------------
@@ -190,8 +200,8 @@ def _replacements(body: Mapping[str, Any]) -> dict[TagPath, Value]:
 
 
 def _value(tag: BaseTag, value: Any) -> Value:
-    if isinstance(value, str):
-        return value
+    if isinstance(value, str) or value is None:
+        return value or ""
     if not isinstance(value, list) or not _may_be_sequence(tag):
         raise ApiError(
             Fault.BAD_TYPE, f"Bad Parameter type for tag {tag.group:04x},{tag.element:04x}"

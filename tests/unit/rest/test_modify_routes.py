@@ -192,6 +192,20 @@ def test_paths_lead_into_items(gateway_api, study):
     assert not any("ReferencedSOPClassUID" in item for item in items)
 
 
+def test_what_is_put_elsewhere_is_another_series_and_study(gateway_api, study):
+    before = read(gateway_api, study[0])
+
+    made = answered(
+        gateway_api,
+        f"/instances/{study[0]}/modify",
+        {"Replace": {"PatientID": "X"}, "Keep": ["SeriesInstanceUID"], "Force": True},
+    )
+
+    assert made.PatientID == "X"
+    assert made.StudyInstanceUID != before.StudyInstanceUID
+    assert made.SeriesInstanceUID == before.SeriesInstanceUID
+
+
 def test_a_sequence_is_replaced_by_items(gateway_api, study):
     made = answered(
         gateway_api,
