@@ -4,9 +4,10 @@ Standard: PS3.5 6.1; PS3.3 C.12.1.1.2.
 """
 
 import re
+from contextlib import suppress
 
 from pydicom import Dataset
-from pydicom.charset import encode_string
+from pydicom.charset import CODES_TO_ENCODINGS
 from pydicom.tag import BaseTag
 
 from gateway.dicom.charsets import decode, encoding_of
@@ -20,6 +21,14 @@ _LOST = "\N{REPLACEMENT CHARACTER}"
 # Code extensions end at these (PS3.5 6.1.2.5.3): what is between them is encoded by itself.
 _BETWEEN = re.compile(r"([\\\r\n\f\t]+)")
 _BETWEEN_OF_NAME = re.compile(r"([\\\r\n\f\t^=]+)")
+# What pydicom takes for ISO_IR 6, which is ASCII, to read more than was meant.
+_DEFAULT_REPERTOIRE = "iso8859"
+_JIS_X_0201 = "shift_jis"
+# These codecs of Python write their escape sequences themselves, and return to ASCII.
+_SELF_SWITCHING = ("iso2022_jp", "iso2022_jp_2")
+_ESCAPE = re.compile(rb"\x1b(?:\$[()]?.|[(),\-./].)")
+_ESCAPES = {codec: code for code, codec in CODES_TO_ENCODINGS.items()}
+_TO_ASCII, _TO_JIS_X_0201 = b"\x1b(B", b"\x1b(J"
 
 
 class DoesNotFit(ValueError):
@@ -45,26 +54,35 @@ def encoded(text: str, character_set: str, *, person_name: bool = False) -> byte
 def _codecs(character_set: str) -> list[str]:
     """The Python codecs of all values. None, and an empty first one, stand for ASCII."""
     terms = [term.strip() for term in character_set.split("\\")]
-    return [encoding_of(term) if term else "ascii" for term in terms]
+    codecs = [encoding_of(term) if term else "ascii" for term in terms]
+    return ["ascii" if codec == _DEFAULT_REPERTOIRE else codec for codec in codecs]
 
 
 def _encoded_part(part: str, codecs: list[str]) -> bytes:
-    try:
-        return part.encode(codecs[0])
-    except UnicodeEncodeError:
-        if len(codecs) == 1 or not all(_is_in_any(character, codecs) for character in part):
-            raise DoesNotFit from None
-    return encode_string(part, codecs)
-
-
-def _is_in_any(character: str, codecs: list[str]) -> bool:
+    """In the first of the character sets that has all of its characters (PS3.5 6.1.2.5)."""
+    first, *others = codecs
     for codec in codecs:
-        try:
-            character.encode(codec)
-        except UnicodeEncodeError:
-            continue
-        return True
-    return False
+        with suppress(UnicodeEncodeError):
+            value = part.encode(codec)
+            if codec == _JIS_X_0201 and len(value) != len(part):
+                continue  # Python's codec has two-byte characters besides, DICOM's has not
+            if codec == first:
+                return value
+            if codec in _SELF_SWITCHING:
+                return _switched(value, first, others)
+            if codec in _ESCAPES:
+                return _ESCAPES[codec] + value
+    raise DoesNotFit
+
+
+def _switched(value: bytes, first: str, others: list[str]) -> bytes:
+    """What a codec of Python has encoded with escape sequences, if DICOM has been told of them."""
+    used = {CODES_TO_ENCODINGS.get(code) for code in _ESCAPE.findall(value)} - {_DEFAULT_REPERTOIRE}
+    if not used <= set(others):
+        raise DoesNotFit
+    if first == _JIS_X_0201 and value.endswith(_TO_ASCII):
+        return value.removesuffix(_TO_ASCII) + _TO_JIS_X_0201
+    return value
 
 
 def character_set_of(dataset: Dataset, outer: str = "") -> str:
