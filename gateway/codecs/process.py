@@ -159,7 +159,7 @@ class CodecProcess:
 
 
 def _how_it_ended(return_code: int) -> str:
-    if return_code == -signal.SIGXCPU:
+    if return_code == -signal.SIGPROF:  # see limits.grant_cpu()
         return "the codec process used more CPU time than such an image can need"
     if return_code < 0:
         how = "crashed" if -return_code in _CRASHES else "was ended from outside"

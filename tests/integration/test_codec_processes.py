@@ -309,7 +309,7 @@ def _begin(pool: CodecPool, source: Path, target: Path) -> Future[TranscodeRepor
         (signal.SIGKILL, r"was ended from outside \(SIGKILL\)"),
         (signal.SIGSEGV, r"crashed \(SIGSEGV\)"),
         (signal.SIGABRT, r"crashed \(SIGABRT\)"),
-        (signal.SIGXCPU, "used more CPU time than such an image can need"),
+        (signal.SIGPROF, "used more CPU time than such an image can need"),
     ],
 )
 def test_a_process_that_ends_fails_its_own_task_only(
@@ -368,7 +368,21 @@ def test_more_cpu_time_than_granted_ends_a_process():
         "while True: pass"
     )
     ended = subprocess.run([sys.executable, "-c", spin], timeout=60, check=False)
-    assert ended.returncode == -signal.SIGXCPU
+    assert ended.returncode == -signal.SIGPROF
+
+
+def test_cpu_time_of_images_before_is_not_charged_to_the_next():
+    many_images = (
+        "import time\n"
+        "from gateway.codecs import limits\n"
+        "limits._CPU_SECONDS_TO_BEGIN = 0.3\n"
+        "for image in range(10):\n"
+        "    limits.grant_cpu(0)\n"
+        "    end = time.process_time() + 0.1\n"
+        "    while time.process_time() < end: pass\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", many_images], timeout=60, check=False)
+    assert ended.returncode == 0
 
 
 HOSTILE = {
