@@ -215,6 +215,8 @@ def _change_character_set(dataset: Dataset, wanted: "Value | None") -> None:
     """As asked for. A data set that declared none is taken at the word of who knows better now."""
     if not isinstance(wanted, str):
         return
+    if not wanted.isascii():
+        raise BadValue(SPECIFIC_CHARACTER_SET, wanted)
     if character_set_of(dataset) and has_foreign_text(dataset):
         recode(dataset, wanted)
     else:
@@ -274,7 +276,7 @@ class _Setter:
         if tag.is_private and not tag.is_private_creator and self.creator:
             creator = _creator_tag(tag)
             if creator not in dataset:
-                put_value(dataset, creator, "LO", self.creator.encode("utf-8"))
+                self.set(dataset, creator, self.creator)
 
 
 def _replace(dataset: Dataset, path: TagPath, value: Value, setter: _Setter) -> bool:

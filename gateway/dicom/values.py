@@ -10,6 +10,7 @@ import struct
 
 from gateway.dicom.tags import NUMBER_FORMATS
 from gateway.dicom.texts import TEXT_VRS, encoded
+from gateway.dicom.vrs import SPACE_PADDED
 
 _DATA_URI = re.compile(r"data:[^,;]*;base64,(?P<content>[A-Za-z0-9+/=\s]*)")
 _ATTRIBUTE_TAG = re.compile(r"\(?([0-9A-Fa-f]{4}),?([0-9A-Fa-f]{4})\)?")
@@ -35,9 +36,12 @@ def value_bytes(text: str, vr: str, character_set: str) -> bytes:
         return encoded(text, character_set, person_name=vr == "PN")
     if vr in NUMBER_FORMATS:
         return b"".join(_number(part, vr) for part in text.split("\\")) if text else b""
-    if vr == "SQ" and text:
+    if text and (vr == "SQ" or (vr in SPACE_PADDED | {"UI"} and not text.isascii())):
         raise ValueRefused
-    return text.encode("utf-8")
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueRefused from None
 
 
 def _number(text: str, vr: str) -> bytes:

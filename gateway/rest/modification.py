@@ -16,6 +16,7 @@ from gateway.dicom.modify import Modification, Uids, Value
 from gateway.dicom.rates import RATE_OF
 from gateway.dicom.tag_names import tag_name
 from gateway.dicom.tag_paths import BadIndex, TagPath, parse_path
+from gateway.dicom.tags import MAXIMUM_DEPTH
 from gateway.dicom.vrs import dictionary_vr
 from gateway.errors import UnknownTag
 from gateway.model import Level
@@ -199,17 +200,19 @@ def _replacements(body: Mapping[str, Any]) -> dict[TagPath, Value]:
     return replace
 
 
-def _value(tag: BaseTag, value: Any) -> Value:
+def _value(tag: BaseTag, value: Any, depth: int = 0) -> Value:
     if isinstance(value, str) or value is None:
         return value or ""
     if not isinstance(value, list) or not _may_be_sequence(tag):
         raise ApiError(
             Fault.BAD_TYPE, f"Bad Parameter type for tag {tag.group:04x},{tag.element:04x}"
         )
-    return [_item(item) for item in value]
+    if depth == MAXIMUM_DEPTH:
+        raise ApiError(Fault.BAD_REQUEST, "sequences are nested too deeply")
+    return [_item(item, depth + 1) for item in value]
 
 
-def _item(item: Any) -> Mapping[BaseTag, Value]:
+def _item(item: Any, depth: int) -> Mapping[BaseTag, Value]:
     if not isinstance(item, dict):
         raise ApiError(Fault.BAD_TYPE, "the items of a sequence have to be objects")
     content = {}
@@ -217,7 +220,7 @@ def _item(item: Any) -> Mapping[BaseTag, Value]:
         path = _path(text)
         if path.parents:
             raise ApiError(Fault.BAD_REQUEST, f"an item has no paths: {text}")
-        content[path.tag] = _value(path.tag, value)
+        content[path.tag] = _value(path.tag, value, depth)
     return content
 
 

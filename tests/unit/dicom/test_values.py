@@ -29,7 +29,8 @@ def test_text_becomes_a_value(text, vr, value):
 @pytest.mark.parametrize(
     ("text", "vr"),
     [("abc", "US"), ("70000", "US"), ("-1", "UL"), ("1\\x", "FD"), ("PatientID", "AT"),
-     ("abc", "SQ"), ("data:text/plain;base64,Q", "OB")],
+     ("abc", "SQ"), ("é", "CS"), ("1.é", "UI"), ("\ud800", "UN"),
+     ("data:text/plain;base64,Q", "OB")],
 )  # fmt: skip
 def test_text_that_is_no_value_of_the_vr_is_refused(text, vr):
     with pytest.raises(ValueRefused):

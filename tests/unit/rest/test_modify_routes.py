@@ -275,9 +275,22 @@ def test_identifiers_change_on_their_level(gateway_api, study, level, body, deta
     assert refusal(gateway_api, uri, {**body, "Force": True}) == (400, 8, details)
 
 
+def nested_replacement(depth: int) -> Any:
+    """Sequences in sequences, so deeply."""
+    value: Any = "x"
+    for _ in range(depth):
+        value = [{"ReferencedStudySequence": value}]
+    return {"Replace": {"ReferencedStudySequence": value}}
+
+
 @pytest.mark.parametrize(
     ("body", "status", "number", "details"),
     [
+        (nested_replacement(100), 400, 8, None),
+        ({"Replace": {"PatientName": "\ud800"}}, 400, 15, None),
+        ({"Replace": {"Modality": "é\ud800"}}, 400, 15, None),
+        ({"Replace": {"SpecificCharacterSet": "é"}}, 400, 15, None),
+        ({"Replace": {"00E1,1001": "7"}, "PrivateCreator": "\ud800"}, 400, 15, None),
         ({"Replace": []}, 400, 8, None),
         ({"Remove": {}}, 400, 8, None),
         ({"Remove": [3]}, 400, 8, None),
