@@ -22,9 +22,18 @@ _FEWEST_ROUNDS = 5
 _SETTLED = 0.01
 # Of a core. Where others use more of it, two processes cannot be twice as fast as one.
 _QUIET = 0.15
+_GLANCE_S = 0.3
 # What is to be done lies in memory, and is inherited.
 _FORK = multiprocessing.get_context("fork")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """For one line of a table. patience_s: to be waited in all until others leave the machine."""
+
+    running_s: float
+    patience_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,42 +127,56 @@ def pool_of(processes: int) -> Iterator[CodecPool]:
         pool.close()
 
 
-def compare(calls: Calls, pipeline: Pipeline, repeat: int, budget_s: float) -> list[Round]:
-    """Rounds until the median of the quiet ones has settled, or the time is over.
-
-    The first does not count.
-    """
+def compare(calls: Calls, pipeline: Pipeline, repeat: int, budget: Budget) -> list[Round]:
+    """Rounds until their median has settled. One before them does not count."""
     _round(calls, pipeline, 1)
-    end = time.monotonic() + budget_s
-    rounds: list[Round] = []
-    while not rounds or (time.monotonic() < end and not _is_settled(_costs(quiet(rounds)))):
-        rounds.append(_round(calls, pipeline, repeat))
-    return rounds
+    return _repeated(
+        lambda: _round(calls, pipeline, repeat),
+        lambda each: each.piped.wall_s / each.bare.wall_s,
+        budget,
+    )
 
 
 def compare_workers(
-    calls: Calls, one: Pipeline, two: Pipeline, repeat: int, budget_s: float
+    calls: Calls, one: Pipeline, two: Pipeline, repeat: int, budget: Budget
 ) -> list[Pair]:
-    """Pairs until the median of the quiet ones has settled, or the time is over.
+    """Pairs until their median has settled.
 
     repeat: files; of a single one, the frames are spread over the processes.
     """
     for pipeline in (one, two):
         pipeline.run(verify=True, repeat=2, at_once=2)
-    end = time.monotonic() + budget_s
-    pairs: list[Pair] = []
-    while not _is_settled([pair.ratio for pair in quiet(pairs)]) and time.monotonic() < end:
-        pairs.append(_pair(calls, one, two, repeat))
-    return pairs
+    return _repeated(lambda: _pair(calls, one, two, repeat), lambda pair: pair.ratio, budget)
+
+
+def _repeated(
+    run: Callable[[], _Run], ratio: Callable[[_Run], float], budget: Budget
+) -> list[_Run]:
+    """Runs until the ratio of the quiet ones has settled or the budget is used up."""
+    runs: list[_Run] = []
+    running_s, patience_s = budget.running_s, budget.patience_s
+    while not runs or (running_s > 0 and not _is_settled([ratio(each) for each in quiet(runs)])):
+        started = time.monotonic()
+        _wait_until_quiet(patience_s)
+        begun = time.monotonic()
+        runs.append(run())
+        patience_s -= begun - started
+        running_s -= time.monotonic() - begun
+    return runs
+
+
+def _wait_until_quiet(patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        meter = _Others([])
+        time.sleep(_GLANCE_S)
+        if meter.cores() <= _QUIET:
+            return
 
 
 def quiet(runs: Sequence[_Run]) -> list[_Run]:
     """Those during which the machine had its cores for us."""
     return [run for run in runs if run.others <= _QUIET]
-
-
-def _costs(rounds: Sequence[Round]) -> list[float]:
-    return [each.piped.wall_s / each.bare.wall_s for each in rounds]
 
 
 def speeds(calls: Calls, image: Image, budget_s: float) -> dict[str, float]:

@@ -41,7 +41,17 @@ def test_the_benchmark_measures_every_workload_and_writes_the_results(tmp_path: 
 
 @pytest.mark.long
 def test_the_benchmark_of_the_codecs_measures_calls_pipeline_and_workers(tmp_path: Path):
-    options = ["--only", "htj2k", "--frames", "3", "--seconds", "0.1", "--results"]
+    options = [
+        "--only",
+        "htj2k",
+        "--frames",
+        "3",
+        "--seconds",
+        "0.1",
+        "--patience",
+        "0",
+        "--results",
+    ]
     done = subprocess.run(
         [sys.executable, str(CODECS), *options, str(tmp_path)],
         capture_output=True,
