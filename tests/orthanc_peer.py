@@ -79,16 +79,36 @@ class Pair:
 
     def assert_alike(self, request: Request) -> None:
         """Ask both, and compare status, type and body."""
-        theirs, ours = self.orthanc.ask(request), self.gateway.ask(request)
-        assert ours.status_code == theirs.status_code, (ours.text[:500], theirs.text[:500])
-        if request.shape_only:
-            assert _kind(ours) == _kind(theirs)
-            return
-        if _kind(theirs) != "json":
-            assert ours.content == theirs.content
-            return
-        left, right = _without(ours.json(), request.unlike), _without(theirs.json(), request.unlike)
-        assert left == right
+        assert_same(request, self.orthanc.ask(request), self.gateway.ask(request))
+
+
+def assert_same(request: Request, theirs: httpx.Response, ours: httpx.Response) -> None:
+    """Compare status, type and body of two answers to a request."""
+    assert ours.status_code == theirs.status_code, (ours.text[:500], theirs.text[:500])
+    if request.shape_only:
+        assert _kind(ours) == _kind(theirs), str(request)
+        return
+    if _kind(theirs) != "json":
+        assert ours.content == theirs.content, (str(request), ours.content[:80])
+        return
+    left, right = _without(ours.json(), request.unlike), _without(theirs.json(), request.unlike)
+    assert left == right, (str(request), _difference(left, right))
+
+
+def _difference(ours: Any, theirs: Any, path: str = "") -> str:
+    """The first place where two values of JSON differ."""
+    if isinstance(ours, dict) and isinstance(theirs, dict) and ours.keys() == theirs.keys():
+        pairs = [(key, ours[key], theirs[key]) for key in ours]
+    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        pairs = [(number, *both) for number, both in enumerate(zip(ours, theirs, strict=True))]
+    elif isinstance(ours, (dict, list)) and isinstance(theirs, type(ours)):
+        only_ours = [each for each in ours if each not in theirs]
+        only_theirs = [each for each in theirs if each not in ours]
+        return f"{path}: of {len(ours)}, {only_ours}; of {len(theirs)}, {only_theirs} in Orthanc"
+    else:
+        return f"{path}: {str(ours)[:200]}, and {str(theirs)[:200]} in Orthanc"
+    name, left, right = next(each for each in pairs if each[1] != each[2])
+    return _difference(left, right, f"{path}/{name}")
 
 
 def _kind(response: httpx.Response) -> str:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom import Dataset
+
 from gateway.codecs.codestreams import begins_codestream
 from gateway.codecs.frames import (
     Fragment,
@@ -63,6 +65,20 @@ def stored_pieces(path: Path) -> list[Fragment]:
         items = read_items(source.file, pixels.offset)
         table = Fragment(pixels.offset + _ITEM_HEADER_BYTES, 4 * len(items.offset_table))
         return [table, *items.fragments]
+
+
+def elements_behind_pixels(path: Path) -> Dataset:
+    """What follows Pixel Data in a file that is not deflated, as encoded; nothing without pixels.
+
+    Raises CodecFailed, TranscodeUnsupported.
+    """
+    with opened(path) as source:
+        pixels = source.pixels
+        if pixels is None:
+            return Dataset()
+        is_native = pixels.length is not None
+        end = pixels.end if is_native else read_items(source.file, pixels.offset).end
+        return source.elements_from(end)
 
 
 def _reader(source: Source) -> Callable[[int], bytes]:

@@ -106,7 +106,7 @@ class _View:
         )
 
     def entry(self, tag: int, value: Any, creator: str) -> tuple[str, Any]:
-        is_too_long = isinstance(value, str) and tag not in self._whole and _is_long(value)
+        is_too_long = isinstance(value, str) and tag not in self._whole and is_long(value)
         shown = None if is_too_long else value
         if self._form is View.SIMPLIFIED:
             return _name(tag, creator), shown
@@ -172,7 +172,8 @@ def _type(shown: Any) -> str:
     return "Sequence" if isinstance(shown, list) else "String"
 
 
-def _is_long(text: str) -> bool:
+def is_long(text: str) -> bool:
+    """It is left out unless it is asked for."""
     if text.isascii() or len(text) > _LONGEST_VALUE_BYTES:
         return len(text) > _LONGEST_VALUE_BYTES
     return len(text.encode("utf-8", "surrogatepass")) > _LONGEST_VALUE_BYTES

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 
-from gateway.dicom.views import View, element_view
+from gateway.dicom.views import View, element_view, is_long
 from gateway.model import Level, Resource
 from gateway.store.details import Details
 
@@ -78,12 +78,13 @@ def file_uuid(storage_key: str) -> str:
 
 
 def tags_in(form: View, tags: Mapping[str, Any]) -> dict[str, Any]:
-    """Tags by keyword, in this form."""
+    """Tags by keyword, in this form, but for values that are too long."""
+    short = {keyword: value for keyword, value in tags.items() if not is_long(value)}
     if form is View.SIMPLIFIED:
-        return dict(tags)
+        return short
     return dict(
         element_view(form, tag, value)
-        for keyword, value in tags.items()
+        for keyword, value in short.items()
         if (tag := tag_for_keyword(keyword)) is not None
     )
 

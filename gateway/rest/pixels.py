@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from pydicom import Dataset
 from werkzeug import Request, Response
 
-from gateway.codecs.stored import stored_frames, stored_pieces
+from gateway.codecs.stored import elements_behind_pixels, stored_frames, stored_pieces
 from gateway.dicom import syntaxes
 from gateway.dicom.content import look_up, name_of, names_of, position
 from gateway.dicom.part10 import read_to_pixels
@@ -75,10 +76,17 @@ def _content(services: Services, request: Request, resource_id: str, path: str =
     first = tag_in_request(steps[0]) if steps else None
     version = version_of(services, resource_id)
     dataset, pixels = read_to_pixels(services.store.files.path(version.storage_key))
-    if first is not None and first == pixels:
+    if pixels is not None and first is not None and first == pixels:
         return _pixel_content(services, resource_id, steps[1:])
-    if not steps:
-        return json_answer([*names_of(dataset), *([] if pixels is None else [name_of(pixels)])])
+    if pixels is not None and (first is None or first > pixels):
+        behind = _elements_behind_pixels(services, resource_id)
+        if first is None:
+            return json_answer([*names_of(dataset), name_of(pixels), *names_of(behind)])
+        dataset = behind
+    return _found(dataset, steps)
+
+
+def _found(dataset: Dataset, steps: list[str]) -> Response:
     try:
         found = look_up(dataset, steps)
     except NotFound:
@@ -88,6 +96,11 @@ def _content(services: Services, request: Request, resource_id: str, path: str =
     if isinstance(found, bytes):
         return Response(found, content_type=_BYTES)
     return json_answer(found)
+
+
+def _elements_behind_pixels(services: Services, instance_id: str) -> Dataset:
+    with _opened(services, instance_id) as path:
+        return elements_behind_pixels(path)
 
 
 def _pixel_content(services: Services, instance_id: str, steps: list[str]) -> Response:

@@ -95,17 +95,16 @@ def _all_tags(services: Services, level: Level, request: Request, resource_id: s
 
 
 def _shared_tags(services: Services, level: Level, request: Request, resource_id: str) -> Response:
-    form, whole = form_of_tags(request), whole_tags(request)
     versions = _versions(services, resource_of(services, level, resource_id))
-    views = (file_view(_path(services, version), whole=whole) for version in versions)
-    return json_answer(reshaped(_shared(views), form))
+    views = (file_view(_path(services, version)) for version in versions)
+    return json_answer(reshaped(_shared(views), form_of_tags(request)))
 
 
 def _shared(views: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    """The elements that are the same in all data sets."""
-    shared = next(views)
+    """The elements that are shown as text, and as the same in all data sets."""
+    shared = {key: each for key, each in next(views).items() if each["Type"] == "String"}
     for content in views:
-        shared = {key: value for key, value in shared.items() if content.get(key) == value}
+        shared = {key: each for key, each in shared.items() if content.get(key) == each}
     return shared
 
 

@@ -49,7 +49,7 @@ def upload(services: Services, request: Request) -> Response:
     origin = origin_of(request)
     if request.mimetype == "multipart/form-data":
         with request:  # which closes the temporary files of its parts
-            for part in request.files.values():
+            for _, part in request.files.items(multi=True):
                 receive(services, part.stream, origin)
         return text_answer("")
     most_bytes = services.settings.http.maximum_body_mb << 20

@@ -219,9 +219,8 @@ def test_a_damaged_member_does_not_keep_the_others_out(gateway_api, made_ct):
 
 def form(*files: bytes) -> tuple[bytes, dict[str, str]]:
     parts = [
-        b'--XX\r\nContent-Disposition: form-data; name="file%d"; filename="x"\r\n\r\n%b\r\n'
-        % (number, content)
-        for number, content in enumerate(files)
+        b'--XX\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n%b\r\n' % content
+        for content in files
     ]
     header = {"Content-Type": "multipart/form-data; boundary=XX"}
     return b"".join(parts) + b"--XX--\r\n", header
@@ -389,6 +388,13 @@ def test_numbers_are_little_endian_whatever_the_file_is(gateway_api, made_ct, da
 def test_an_element_that_is_not_there_is_a_404_without_a_body(gateway_api, instance, path):
     answer = gateway_api.get(f"{instance}/content/{path}")
     assert (answer.status_code, answer.data) == (404, b"")
+
+
+def test_elements_behind_the_pixels_are_there_as_well(gateway_api):
+    for file in ("CT_small.dcm", "MR_small_jpeg_ls_lossless.dcm"):
+        path = f"/instances/{gateway_api.store(bundled(file))}/content"
+        assert gateway_api.get_json(path)[-2:] == ["7fe0-0010", "fffc-fffc"]
+        assert gateway_api.get(f"{path}/fffc-fffc").status_code == 200
 
 
 def test_a_name_that_is_no_tag_is_refused(gateway_api, instance):

@@ -262,13 +262,21 @@ def test_shared_tags_are_those_that_are_the_same_everywhere(gateway_api, ids):
     assert full["0008,0060"]["Value"] == "CT"
 
 
-def test_items_of_shared_sequences_come_in_the_form_that_is_asked_for(gateway_api, made_ct):
+def test_only_texts_are_shared(gateway_api, made_ct):
     code = Dataset()
     code.CodeValue = "T-D1100"
-    gateway_api.store(made_ct(1, AnatomicRegionSequence=[code]))
+    gateway_api.store(made_ct(1, AnatomicRegionSequence=[code], ImageComments="x" * 300))
     (series,) = gateway_api.get_json("/series")
     shared = gateway_api.get_json(f"/series/{series}/shared-tags?simplify")
-    assert shared["AnatomicRegionSequence"] == [{"CodeValue": "T-D1100"}]
+    assert shared["InstanceNumber"] == "1"
+    assert not shared.keys() & {"AnatomicRegionSequence", "ImageComments", "PixelData"}
+
+
+def test_main_tags_leave_out_what_is_long(gateway_api, made_ct):
+    instance_id = gateway_api.store(made_ct(1, ImageComments="x" * 300))
+    for form in ("", "?short", "?full"):
+        instance = gateway_api.get_json(f"/instances/{instance_id}{form}")
+        assert len(instance["MainDicomTags"]) == 2
 
 
 def test_statistics_count_what_is_below(gateway_api, ids):
