@@ -155,6 +155,8 @@ def known_uids(
     uids = Uids(salt=salt)
     old = [(Level.INSTANCE, version.sop_instance_uid) for version in versions]
     for level, keyword in _UID_TAGS.items():
+        if asked.new_uid(level, "", uids) is None:
+            continue  # whatever they are, they stay
         found = services.catalogue.related_resources(resource, level)
         old += [(level, each.main_tags.get(keyword, "")) for each in found]
     known = {uid: asked.new_uid(level, uid, uids) for level, uid in old if uid}
