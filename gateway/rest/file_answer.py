@@ -23,20 +23,27 @@ class _FileToItsEnd(FileWrapper):
             raise
 
 
+def whole_file(path: Path, media_type: str) -> Response:
+    """A file, which is opened at once and needs no name any more. Raises FileNotFoundError."""
+    file = path.open("rb")
+    response = Response(_FileToItsEnd(file, _CHUNK_BYTES), content_type=media_type)
+    response.content_length = os.fstat(file.fileno()).st_size
+    return response
+
+
 def file_answer(request: Request, path: Path, media_type: str, *, name: str, tag: str) -> Response:
     """A file that does not change. name: for those who save it; tag: tells it from all others.
 
     It is opened at once. Raises FileNotFoundError; RequestedRangeNotSatisfiable.
     """
-    file = path.open("rb")
-    response = Response(_FileToItsEnd(file, _CHUNK_BYTES), content_type=media_type)
-    size_bytes = response.content_length = os.fstat(file.fileno()).st_size
+    response = whole_file(path, media_type)
+    size_bytes = response.content_length
     response.headers["Content-Disposition"] = f'filename="{name}"'
     response.set_etag(tag)
     try:
         response.make_conditional(request, accept_ranges=True, complete_length=size_bytes)
     except BaseException:
-        file.close()
+        response.close()
         raise
     if response.status_code == _NOT_MODIFIED:
         response.close()

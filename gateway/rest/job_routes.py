@@ -3,19 +3,16 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from mimetypes import guess_extension
-from os import fstat
 from typing import Any
 
 from werkzeug import Request, Response
-from werkzeug.wsgi import wrap_file
 
 from gateway.rest.answers import flag, json_answer, nothing
 from gateway.rest.errors import ApiError, Fault, UnknownId, fault_of
+from gateway.rest.file_answer import file_answer
 from gateway.rest.jobs import JobOutput, Jobs, JobView
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
-
-_CHUNK_BYTES = 1 << 18
 
 
 def job_routes(services: Services) -> tuple[Route, ...]:
@@ -74,18 +71,10 @@ def _action(act: Callable[[str], bool]) -> Callable[..., Response]:
 
 
 def _file_answer(request: Request, output: JobOutput) -> Response:
-    """The file, streamed. Raises FileNotFoundError."""
-    file = output.path.open("rb")
-    extension = guess_extension(output.media_type) or ""
-    return Response(
-        wrap_file(request.environ, file, _CHUNK_BYTES),
-        content_type=output.media_type,
-        headers={
-            "Content-Disposition": f'filename="{output.path.name}{extension}"',
-            "Content-Length": str(fstat(file.fileno()).st_size),
-        },
-        direct_passthrough=True,
-    )
+    """The file, whole or in part. Raises FileNotFoundError."""
+    path, extension = output.path, guess_extension(output.media_type) or ""
+    tag = f"{path.parent.name}-{path.name}"
+    return file_answer(request, path, output.media_type, name=f"{path.name}{extension}", tag=tag)
 
 
 def job_json(view: JobView) -> dict[str, Any]:

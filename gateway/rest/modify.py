@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 from werkzeug import Request, Response
-from werkzeug.wsgi import wrap_file
 
 from gateway.dicom.modify import BadValue, Uids
 from gateway.dicom.texts import DoesNotFit
@@ -16,6 +15,7 @@ from gateway.rest import fields
 from gateway.rest.answers import json_object
 from gateway.rest.application import origin_of
 from gateway.rest.errors import ApiError, Fault
+from gateway.rest.file_answer import whole_file
 from gateway.rest.jobs import JobKind
 from gateway.rest.lookup import resource_of, version_of
 from gateway.rest.modification import Asked, asked_of
@@ -33,7 +33,6 @@ _COLLECTIONS = {
     Level.SERIES: "series",
 }
 _STAGED = "m"
-_CHUNK_BYTES = 1 << 18
 
 
 def modify_routes(services: Services) -> tuple[Route, ...]:
@@ -86,13 +85,13 @@ class _Handlers:
         def handler(request: Request, resource_id: str) -> Response:
             asked = asked_of(json_object(request), Level.INSTANCE, anonymize=anonymize)
             try:
-                return self._instance(request, resource_id, asked)
+                return self._instance(resource_id, asked)
             except (GatewayError, BadValue, DoesNotFit) as error:
                 raise _refused(error, asked) from error
 
         return handler
 
-    def _instance(self, request: Request, resource_id: str, asked: Asked) -> Response:
+    def _instance(self, resource_id: str, asked: Asked) -> Response:
         services = self._services
         version = version_of(services, resource_id)
         resource = resource_of(services, Level.INSTANCE, resource_id)
@@ -100,22 +99,15 @@ class _Handlers:
         uids = Uids(known_uids(services, resource, [version], asked, salt), salt)
         remaker = Remaker(services, asked, insists=True)
         with remaker.remade(version, asked.modification(uids)) as result:
-            return self._file(request, result)
+            return self._file(result)
 
-    def _file(self, request: Request, result: Rewritten) -> Response:
+    def _file(self, result: Rewritten) -> Response:
         staged = self._services.store.files.stage(_STAGED)
         try:
             result.write_file(staged.path)
-            size_bytes = staged.path.stat().st_size
-            file = staged.path.open("rb")
+            return whole_file(staged.path, "application/dicom")
         finally:
             staged.discard()  # what is open can be read all the same
-        return Response(
-            wrap_file(request.environ, file, _CHUNK_BYTES),
-            content_type="application/dicom",
-            headers={"Content-Length": str(size_bytes)},
-            direct_passthrough=True,
-        )
 
 
 def _refused(error: Exception, asked: Asked) -> ApiError:
