@@ -4,7 +4,7 @@ docs/configuration.md describes each of them; a test fails when one is missing t
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -103,6 +103,18 @@ class Scripts(Section):
     """The drop folder and what a script may use; a script's header may say otherwise."""
 
     folder: Path = Path("scripts")
+    legacy: tuple[Path, ...] = Field(
+        default=(), description="run in order in one Lua state, as Orthanc's LuaScripts"
+    )
+    legacy_timeout_s: Seconds = Field(
+        default=3600, description="as timeout_s, for the state of `legacy`: Orthanc has no limit"
+    )
+    heartbeat_s: SecondsOrZero = Field(
+        default=0, description="OnHeartBeat is called so often; 0: never"
+    )
+    http_timeout_s: Seconds = Field(
+        default=60, description="for HttpGet and its like, unless SetHttpTimeout says otherwise"
+    )
     profile: Literal["trusted", "sandboxed"] = "trusted"
     timeout_s: Seconds = 30
     memory_mb: Annotated[int, Field(ge=16, le=4096)] = 256
@@ -247,3 +259,8 @@ class Configuration(Section):
     jobs: Jobs = Jobs()
     log: Log = Log()
     destinations: dict[DestinationName, Destination] = Field(default_factory=dict)
+    # What an Orthanc was configured with, word for word (see gateway.config.orthanc_json): scripts
+    # find keys of their own in it. Nothing else reads it, and nothing in it configures us.
+    orthanc: dict[str, Any] = Field(
+        default_factory=dict, description="what GetOrthancConfiguration() answers"
+    )

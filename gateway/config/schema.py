@@ -37,8 +37,8 @@ class Node:
 
     @property
     def is_named_tables(self) -> bool:
-        """True for a table of tables whose keys the site chooses: destinations."""
-        return isinstance(self.schema.get("additionalProperties"), dict)
+        """True for a table whose keys the site chooses: destinations."""
+        return bool(self.schema.get("additionalProperties"))
 
     @property
     def is_table(self) -> bool:
@@ -71,6 +71,8 @@ class Node:
             below = self.schema["additionalProperties"]
         else:
             below = self.schema.get("properties", {}).get(part)
+        if below is True:  # a table of anything
+            return Node({})
         return _resolved(below) if below else None
 
     @property

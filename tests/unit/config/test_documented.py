@@ -27,6 +27,7 @@ REQUIRED = {
     "http.users.NAME",
     "rest.metadata.NAME",
     "rest.attachments.NAME.number",
+    "orthanc.NAME",
 } | {f"destinations.NAME.{key}" for key in ("aet", "host", "port")}
 # Keys without a value of their own: what the document tells instead, and what the example shows.
 LEFT_OUT = (
@@ -46,7 +47,9 @@ LEFT_OUT = (
     | {"codecs.quality": "90"}
 )
 # Names that the site chooses.
-CHOSEN = r"(?<=destinations\.)archive|(?<=attachments\.)report|(?<=metadata\.)checked-by|alice"
+CHOSEN = (
+    r"(?<=destinations\.)archive|(?<=attachments\.)report|(?<=metadata\.)checked-by|alice|myOption"
+)
 CERTIFICATE = {"certificate": "crt", "private_key": "key"}
 SHOWN = {"quality": 90, "ratio": 10, "max_error": 2, "photometric": "RGB", "minimum_psnr_db": 40}
 
