@@ -2,6 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from secrets import token_urlsafe
 
@@ -52,6 +53,7 @@ class Access:
         return True
 
 
+@lru_cache(maxsize=1024)
 def is_local(address: str) -> bool:
     """Whether an address is of this machine itself, as it sees itself."""
     try:

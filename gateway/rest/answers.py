@@ -67,8 +67,7 @@ def flag_body(request: Request) -> bool:
 
 def flag(request: Request, name: str) -> bool:
     """A parameter of the query that is true by being there: ?expand, ?expand=true, ?expand=1."""
-    value = request.args.get(name)
-    return value is not None and value.lower() not in ("0", "false")
+    return name in request.args and request.args[name].lower() not in ("0", "false")
 
 
 def number(request: Request, name: str, default: int) -> int:

@@ -59,11 +59,12 @@ class Request(HTTPRequest):
     def respond(self) -> None:
         """Call the application, which reads the body as it comes."""
         self.rfile = self._body()
-        self.server.gateway(self).respond()
-        if self.ready:
-            self.ensure_headers_sent()
-        if self.chunked_write:
-            self.conn.wfile.write(b"0\r\n\r\n")
+        with self.conn.wfile.gathering():
+            self.server.gateway(self).respond()
+            if self.ready:
+                self.ensure_headers_sent()
+            if self.chunked_write:
+                self.conn.wfile.write(b"0\r\n\r\n")
 
     def _body(self) -> Body:
         reader = self.conn.rfile

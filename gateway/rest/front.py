@@ -4,7 +4,7 @@ Scripts call the application itself, and meet none of it.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 # Nothing of a DICOM file may be taken for a page of this site, or be framed by another.
-_PROTECTION = (
+_PROTECTION = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "SAMEORIGIN"),
     ("Referrer-Policy", "no-referrer"),
-)
+]
 
 
 class Front:
@@ -40,5 +40,8 @@ class Front:
         response = self._access.refusal(request) or self._application.respond(request)
         if self._compresses:
             response = compress(request, response)
-        response.headers.extend(_PROTECTION)
-        return self._application.send(response, environ, start_response)
+
+        def start(status: str, headers: list[tuple[str, str]], /, *error: Any) -> Any:
+            return start_response(status, headers + _PROTECTION, *error)
+
+        return self._application.send(response, environ, start)

@@ -133,6 +133,28 @@ def send_until(client, answered):
         return
 
 
+def test_an_answer_of_many_small_pieces_is_sent_in_few_packets(port):
+    with connect(port) as client:
+        client.sendall(b"GET /pieces HTTP/1.1\r\nConnection: close\r\n\r\n")
+        first = client.recv(65536)
+        assert b"\r\n\r\n" in first
+        assert b"piece 999" in first + read_to_end(client)
+        assert first.count(b"piece") > 100
+
+
+def test_an_answer_that_fails_in_the_middle_is_cut_off_where_it_failed():
+    def broken():
+        yield b"a beginning"
+        raise OSError("the disk is gone")
+
+    route = Route("GET", "/broken", lambda request: Response(broken()))
+    with http_server([route]) as port, capture_logs() as lines:
+        answer = exchange(port, b"GET /broken HTTP/1.1\r\n\r\n")
+    assert b"a beginning" in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+    assert [line["event"] for line in lines] == ["http server trouble"]
+
+
 # --- uploads -------------------------------------------------------------------------------------
 
 
