@@ -13,6 +13,7 @@ FLOORS = [
     {"logs", "metrics", "ports", "dicom"},
     {"config"},
     {"store", "codecs", "dimse", "scripting"},
+    {"work"},
     {"routing", "rest"},
     {"app", "administration"},
     {"cli"},

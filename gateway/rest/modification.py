@@ -4,7 +4,7 @@ The rules, and the words in which their breach is told, are Orthanc's.
 """
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
@@ -19,7 +19,7 @@ from gateway.dicom.tag_paths import BadIndex, TagPath, parse_path
 from gateway.dicom.tags import MAXIMUM_DEPTH
 from gateway.dicom.vrs import dictionary_vr
 from gateway.errors import UnknownTag
-from gateway.model import Level
+from gateway.model import Level, TranscodeOptions
 from gateway.rest import fields
 from gateway.rest.errors import ApiError, Fault
 
@@ -55,6 +55,10 @@ class Asked:
     profile: Profile | None
     transcode: str = ""
     quality: int | None = None
+
+    def options(self, configured: TranscodeOptions) -> TranscodeOptions:
+        """How to transcode, where the configuration does not say it for this request."""
+        return configured if self.quality is None else replace(configured, quality=self.quality)
 
     def new_uid(self, level: Level, uid: str, uids: Uids) -> str | None:
         """What becomes of the UID of a study, series or instance; None: this says nothing of it."""

@@ -19,12 +19,11 @@ from gateway.rest.file_answer import whole_file
 from gateway.rest.jobs import JobKind
 from gateway.rest.lookup import resource_of, version_of
 from gateway.rest.modification import Asked, asked_of
-from gateway.rest.modify_job import ModifyJob, known_uids, refused
-from gateway.rest.remaking import Remaker
-from gateway.rest.rewriting import Rewritten
+from gateway.rest.modify_job import ModifyJob, known_uids, refused, remaker_for
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
 from gateway.rest.submission import answer_with_job, submission_of
+from gateway.work.rewriting import Rewritten
 
 KIND = "ResourceModification"
 _COLLECTIONS = {
@@ -97,7 +96,7 @@ class _Handlers:
         resource = resource_of(services, Level.INSTANCE, resource_id)
         salt = uuid4().hex
         uids = Uids(known_uids(services, resource, [version], asked, salt), salt)
-        remaker = Remaker(services, asked, insists=True)
+        remaker = remaker_for(services, asked, insists=True)
         with remaker.remade(version, asked.modification(uids)) as result:
             return self._file(result)
 

@@ -20,10 +20,10 @@ from gateway.rest.errors import ApiError, Fault
 from gateway.rest.jobs import Running
 from gateway.rest.lookup import resource_of
 from gateway.rest.modification import Asked, asked_of
-from gateway.rest.remaking import Remaker
 from gateway.rest.services import Services
 from gateway.store.instances import mark_deleted
 from gateway.store.resource_metadata import set_metadata
+from gateway.work.remaking import Remaker
 
 log = logger("rest")
 _COLLECTIONS = {Level.PATIENT: "patients", Level.STUDY: "studies", Level.SERIES: "series"}
@@ -67,7 +67,7 @@ class _Run:
         salt = request["Salt"]
         known = known_uids(services, self._resource, self._versions, self._asked, salt)
         self._wanted = self._asked.modification(Uids(known, salt))
-        self._remaker = Remaker(services, self._asked, insists=False)
+        self._remaker = remaker_for(services, self._asked, insists=False)
         self._origin = _origin(request["Origin"])
         self._note = "AnonymizedFrom" if request["Anonymize"] else "ModifiedFrom"
         self._noted: set[str] = set()
@@ -142,6 +142,17 @@ class _Run:
         self._services.store.committer.commit(
             lambda connection: [mark_deleted(connection, each.version_id) for each in going]
         )
+
+
+def remaker_for(services: Services, asked: Asked, *, insists: bool) -> Remaker:
+    """What makes the instances that were asked for."""
+    return Remaker(
+        services.store.files,
+        services.codecs,
+        asked.options(services.settings.codecs.options()),
+        syntax_uid=asked.transcode,
+        insists=insists,
+    )
 
 
 def known_uids(

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gateway.rest import fields
 from gateway.rest.errors import ApiError, Fault
+from gateway.store.peers import Peer
 
 _KEYS = frozenset(
     (
@@ -19,26 +19,6 @@ _KEYS = frozenset(
 _LENGTHS = (1, 3)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 5.6.2
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # RFC 9110 5.5
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Another Orthanc, or another gateway.
-
-    url: ends with a slash. username: None when it asks for none. timeout_s: 0 for the usual.
-    certificate, certificate_key: files with which we prove who we are, "" without. properties: what
-    else a client has noted of it.
-    """
-
-    url: str
-    username: str | None = None
-    password: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    timeout_s: int = 0
-    certificate: str = ""
-    certificate_key: str = ""
-    certificate_key_password: str = ""
-    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 def peer_of(body: Any) -> Peer:
@@ -80,11 +60,6 @@ def peer_json(peer: Peer) -> dict[str, Any]:
             "CertificateKeyPassword": None,
         }
     return shown
-
-
-def peer_settings(peer: Peer) -> dict[str, Any]:
-    """What is kept of it: everything."""
-    return asdict(peer)
 
 
 def _as_object(body: list[Any]) -> dict[str, Any]:

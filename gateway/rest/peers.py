@@ -26,13 +26,13 @@ from gateway.rest.exporting import (
 )
 from gateway.rest.instance_files import InstanceFiles, Wanted
 from gateway.rest.jobs import JobKind, Running
-from gateway.rest.peer_client import PeerClient
-from gateway.rest.peer_json import Peer, peer_json, peer_of, peer_settings
+from gateway.rest.peer_json import peer_json, peer_of
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
 from gateway.rest.submission import answer_with_job, submission_of
 from gateway.store.files import DERIVED, RECEIVED, FileStorage, device_errors
-from gateway.store.remotes import RemoteKind, Remotes
+from gateway.store.peers import Peer, Peers
+from gateway.work.peer_client import PeerClient
 
 JOB = "OrthancPeerStore"
 _INSTANCES = "instances"
@@ -42,9 +42,9 @@ _OPERATIONS = ("configuration", "store", "store-straight", "system")
 
 def peer_routes(services: Services) -> tuple[Route, ...]:
     """Their list, their settings, and what is sent to them."""
-    remotes = Remotes(RemoteKind.PEER, services.store.engine, services.store.committer)
-    handlers = _Handlers(remotes, services.store.files)
-    sending = _PeerStore(services, remotes)
+    peers = Peers(services.store.engine, services.store.committer)
+    handlers = _Handlers(peers, services.store.files)
+    sending = _PeerStore(services, peers)
     one = "/peers/<peer>"
     return (
         Route("GET", "/peers", handlers.list),
@@ -61,41 +61,39 @@ def peer_routes(services: Services) -> tuple[Route, ...]:
 class _Handlers:
     """What is answered at once."""
 
-    def __init__(self, remotes: Remotes, storage: FileStorage) -> None:
-        self._remotes = remotes
+    def __init__(self, peers: Peers, storage: FileStorage) -> None:
+        self._peers = peers
         self._storage = storage
 
     def list(self, request: Request) -> Response:
-        known = self._remotes.all()
         if flag(request, "expand"):
-            shown = {name: peer_json(Peer(**settings)) for name, settings in known.items()}
-            return json_answer(shown)
-        return json_answer(list(known))
+            return json_answer({name: peer_json(peer) for name, peer in self._peers.all().items()})
+        return json_answer(list(self._peers))
 
     def get(self, request: Request, peer: str) -> Response:
-        if self._remotes.get(peer) is None:
+        if peer not in self._peers:
             raise UnknownId
         return json_answer(_OPERATIONS)
 
     def configuration(self, request: Request, peer: str) -> Response:
-        return json_answer(peer_json(_known(self._remotes, peer)))
+        return json_answer(peer_json(_known(self._peers, peer)))
 
     def put(self, request: Request, peer: str) -> Response:
-        self._remotes.put(checked_name(peer), peer_settings(peer_of(json_body(request))))
+        self._peers.put(checked_name(peer), peer_of(json_body(request)))
         return Response(content_type="text/plain")
 
     def delete(self, request: Request, peer: str) -> Response:
-        if not self._remotes.remove(peer):
+        if not self._peers.remove(peer):
             raise ApiError(Fault.INEXISTENT_ITEM, f"there is no peer {peer!r}")
         return Response(content_type="text/plain")
 
     def system(self, request: Request, peer: str) -> Response:
-        with _speaking_to(_known(self._remotes, peer)) as client:
+        with _speaking_to(_known(self._peers, peer)) as client:
             return _passed_on(client.get("system"))
 
     def store_straight(self, request: Request, peer: str) -> Response:
         """Send the body, whatever it is: the peer says what it thinks of it."""
-        known = _known(self._remotes, peer)
+        known = _known(self._peers, peer)
         staged = self._storage.stage(RECEIVED)
         try:
             with staged.create() as file, _speaking_to(known) as client:
@@ -109,8 +107,8 @@ class _Handlers:
 class _PeerStore:
     """Sending our instances: the handler, and the job behind it."""
 
-    def __init__(self, services: Services, remotes: Remotes) -> None:
-        self._remotes = remotes
+    def __init__(self, services: Services, peers: Peers) -> None:
+        self._peers = peers
         self._catalogue = services.catalogue
         self._committer = services.store.committer
         self._storage = services.store.files
@@ -122,7 +120,7 @@ class _PeerStore:
     def store(self, request: Request, peer: str) -> Response:
         """Send resources."""
         resource_ids, options = export_of(request)
-        _known(self._remotes, peer)
+        _known(self._peers, peer)
         asked = {
             "Peer": peer,
             "Resources": resource_ids,
@@ -133,7 +131,7 @@ class _PeerStore:
         return answer_with_job(self._jobs, JOB, asked, submission_of(options))
 
     def _describe(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        known = _known(self._remotes, asked["Peer"])
+        known = _known(self._peers, asked["Peer"])
         content = {
             **described(asked["Resources"], len(self._instances(asked))),
             "Compress": asked["Compress"],
@@ -154,7 +152,7 @@ class _PeerStore:
                 running.tell(**_size_told(sent_bytes))
                 client.post(_INSTANCES, file, encoding="gzip" if asked["Compress"] else "")
 
-        with _speaking_to(_known(self._remotes, asked["Peer"])) as client:
+        with _speaking_to(_known(self._peers, asked["Peer"])) as client:
             send_each(
                 running,
                 self._catalogue,
@@ -204,11 +202,11 @@ def _speaking_to(peer: Peer) -> Iterator[PeerClient]:
         raise as_api_error(error) from error
 
 
-def _known(remotes: Remotes, name: str) -> Peer:
-    settings = remotes.get(name)
-    if settings is None:
+def _known(peers: Peers, name: str) -> Peer:
+    peer = peers.get(name)
+    if peer is None:
         raise ApiError(Fault.UNKNOWN_RESOURCE, f"there is no peer {name!r}")
-    return Peer(**settings)
+    return peer
 
 
 def _passed_on(answer: bytes) -> Response:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import httpx
 
 from gateway.errors import RemoteError, RemoteUnreachable
-from gateway.rest.peer_json import Peer
+from gateway.store.peers import Peer
 
 _USUAL_TIMEOUT_S = 60
 _PIECE_BYTES = 1 << 18

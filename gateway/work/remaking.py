@@ -11,36 +11,41 @@ from gateway.dicom.syntaxes import EXPLICIT_LE
 from gateway.errors import TranscodeError
 from gateway.logs import logger
 from gateway.model import TranscodeOptions, Version
-from gateway.rest.modification import Asked
-from gateway.rest.rewriting import Rewritten, rewritten
-from gateway.rest.services import Services
-from gateway.store.files import StagedFile
+from gateway.ports import Codecs
+from gateway.store.files import FileStorage, StagedFile
+from gateway.work.rewriting import Rewritten, rewritten
 
-log = logger("rest")
+log = logger("work")
 _KIND = "m"
 _CHUNK_BYTES = 1 << 20
 
 
 class Remaker:
-    """Makes modified instances for one request. Nothing of it is left behind."""
+    """Makes modified instances for one request or task. Nothing of it is left behind."""
 
-    def __init__(self, services: Services, asked: Asked, *, insists: bool) -> None:
-        """insists: an instance that cannot be put into the transfer syntax is refused; otherwise
-        it stays in its own, as Orthanc has it."""
-        self._services = services
-        self._transcode_to = asked.transcode
-        self._insists = insists
-        configured = services.settings.codecs.options()
+    def __init__(
+        self,
+        storage: FileStorage,
+        codecs: Codecs,
+        options: TranscodeOptions,
+        *,
+        syntax_uid: str = "",
+        insists: bool = False,
+    ) -> None:
+        """syntax_uid: what to transcode to, "" for the syntax as stored. insists: an instance that
+        cannot be put into it is refused; otherwise it stays in its own, as Orthanc has it."""
+        self._storage = storage
+        self._codecs = codecs
         # It gets a new UID already, or its own was to be kept.
-        self._options = replace(configured, keep_uid=True)
-        if asked.quality is not None:
-            self._options = replace(self._options, quality=asked.quality)
+        self._options = replace(options, keep_uid=True)
+        self._transcode_to = syntax_uid
+        self._insists = insists
 
     @contextmanager
     def remade(self, version: Version, wanted: Modification) -> Iterator[Rewritten]:
         """The instance as it was asked for. Raises what rewritten() raises, StoreError."""
         stored = syntaxes.by_uid(version.transfer_syntax_uid)
-        source = self._services.store.files.path(version.storage_key)
+        source = self._storage.path(version.storage_key)
         target = self._transcode_to or (stored.uid if stored.is_deflated else "")
         with ExitStack() as stack:
             if stored.is_deflated or not stored.is_little_endian:
@@ -71,11 +76,11 @@ class Remaker:
         self, source: Path, target: str, options: TranscodeOptions, stack: ExitStack
     ) -> Path:
         made = self._staged(stack).path
-        self._services.codecs.transcode(source, made, [target], options)
+        self._codecs.transcode(source, made, [target], options)
         return made
 
     def _staged(self, stack: ExitStack) -> StagedFile:
-        staged = self._services.store.files.stage(_KIND)
+        staged = self._storage.stage(_KIND)
         stack.callback(staged.discard)
         return staged
 
