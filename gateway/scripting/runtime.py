@@ -4,12 +4,14 @@ Rules that hold the process together, each with a test that breaks it:
 
 - Nothing is ever assigned from Python into a table that a script can reach, and no method of such a
   table is called: lupa does both without protection, and partly with the GIL held.
-- Only strings, numbers, booleans and nil leave Lua.
+- Only strings, numbers, booleans and nil leave Lua: no table (but its JSON text), no number that is
+  huge or none, no string without a bound, and nothing at all of a call that passed a limit.
 - Python pushes nothing while memory is short: a failed push ends the process.
 - Text crosses as bytes: the runtime's encoding is Latin-1, in which every byte is a character, and
   what we put in or take out is UTF-8 underneath.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,9 +27,12 @@ from gateway.logs import logger
 log = logger("scripting")
 
 HostFunction = Callable[..., Any]
+# What a callback may answer; a table is a dict or a list, with values of the same kinds.
+Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
-    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "sandbox.lua", "entry.lua",
+    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "sandbox.lua",
+    "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
@@ -88,7 +93,7 @@ class Runtime:
         guarded = {name: _never_raising(name, function) for name, function in host.items()}
         entry = self._bootstrap(profile, self._lua.table_from(guarded))
         self._compile, self._run = entry["compile"], entry["run"]
-        self._defines, self._call = entry["defines"], entry["call"]
+        self._defines, self._call, self._ask = entry["defines"], entry["call"], entry["ask"]
         self._describe, self._verdict = entry["describe"], entry["verdict"]
         self._finish = entry["finish"]
 
@@ -122,6 +127,20 @@ class Runtime:
         self._refuse_when_memory_is_short()
         self._enter(self._call, timeout_s, callback, *map(self._as_lua, arguments))
 
+    def ask(self, callback: str, *arguments: object, timeout_s: float) -> Answer:
+        """As call(); answers the first result. Raises ScriptError, also for a result that is none.
+
+        Whole numbers are int. A table is an array (a list) when its keys are 1 to n.
+        """
+        self._refuse_when_memory_is_short()
+        kind, *rest = self._enter(self._ask, timeout_s, callback, *map(self._as_lua, arguments))
+        value: Answer = rest[0] if rest else None
+        if not isinstance(value, str):
+            return value
+        text = as_text(value)
+        answer: Answer = json.loads(text) if kind == "table" else text
+        return answer
+
     def close(self) -> None:
         """Let the script's files be closed, and forget the runtime, which is of no use then."""
         self._finish()
@@ -137,20 +156,23 @@ class Runtime:
         globals_, set_callback = self._execute(
             "sandbox.lua", profile, limits, reentry, compat, popen, host
         )
-        return self._execute("entry.lua", globals_, limits, set_callback, reset_depth)
+        answers = self._execute("answers.lua")
+        return self._execute("entry.lua", globals_, limits, set_callback, reset_depth, answers)
 
     def _execute(self, chunk: str, *arguments: object) -> Any:
         return self._lua.execute(_CHUNKS[chunk], *arguments, name=f"=gateway/{chunk}")
 
-    def _enter(self, function: Any, timeout_s: float, *arguments: object) -> None:
-        """Call one of entry.lua's armed functions, and turn what happened into an exception."""
+    def _enter(self, function: Any, timeout_s: float, *arguments: object) -> list[Any]:
+        """Call one of entry.lua's armed functions; its results, or an exception."""
         self._deadline_s = time.monotonic() + timeout_s
         with self._limits(timeout_s):
             outcome = function(self._deadline_s, *arguments)
-        succeeded, problem = outcome if isinstance(outcome, tuple) else (outcome, None)
+        succeeded, *results = outcome if isinstance(outcome, tuple) else (outcome,)
         self._raise_if_killed(timeout_s)
         if succeeded is not True:
+            problem = results[0] if results else None
             self._raise_error(None if problem is None else as_text(problem))
+        return results
 
     @contextmanager
     def _limits(self, timeout_s: float) -> Iterator[None]:

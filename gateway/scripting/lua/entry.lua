@@ -2,8 +2,9 @@
 -- ends in a tail call of a C function: when the script has been killed, every further instruction
 -- raises, so there must not be one between the script and Python.
 --
--- Arguments: the script's globals, the limits, the sandbox's setter of the current callback.
-local globals, limits, set_callback, reset_depth = ...
+-- Arguments: the script's globals, the limits, the sandbox's setter of the current callback, the
+-- function that starts the depth of nesting anew, and what makes an answer fit to leave Lua.
+local globals, limits, set_callback, reset_depth, fit = ...
 
 local loaded, tostring = globals.package.loaded, globals.tostring
 local collectgarbage, load, next, pcall, rawget, type = collectgarbage, load, next, pcall, rawget, type
@@ -54,6 +55,18 @@ function entry.call(deadline_s, callback, ...)
   set_callback(f)
   arm(deadline_s)
   return protected(discard_results, take_notes, f, ...)
+end
+
+local function first_result(callback, ...)
+  return fit((callback(...)))
+end
+
+-- As call(), for a callback whose first result matters.
+function entry.ask(deadline_s, callback, ...)
+  local f = rawget(globals, callback)
+  set_callback(f)
+  arm(deadline_s)
+  return protected(first_result, take_notes, f, ...)
 end
 
 -- What went wrong in the last call, as text: the message and the stack. Runs under the limits too,
