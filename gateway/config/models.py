@@ -6,13 +6,14 @@ docs/configuration.md describes each of them; a test fails when one is missing t
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from gateway.config.section import Section
 from gateway.config.transcoding import TranscodeSettings, UnusedBits
 from gateway.config.values import (
     AeTitle,
     DestinationName,
+    ElementTag,
     Encoding,
     Host,
     ListeningPort,
@@ -22,7 +23,10 @@ from gateway.config.values import (
     Seconds,
     SecondsOrZero,
     SyntaxLadder,
+    SyntaxName,
     SyntaxPattern,
+    Url,
+    ValueRepresentation,
 )
 
 
@@ -45,6 +49,10 @@ class Syntaxes(Section):
     )
 
 
+Service = Literal["echo", "store"]
+_SERVICES: frozenset[Service] = frozenset({"echo", "store"})
+
+
 class Caller(Section):
     """One application entity that may call us.
 
@@ -55,18 +63,25 @@ class Caller(Section):
     networks: tuple[Network, ...] = Field(
         default=(), description="addresses it may call from; empty: from anywhere"
     )
-    allow: frozenset[Literal["echo", "store"]] = frozenset({"echo", "store"})
+    allow: frozenset[Service] = _SERVICES
 
 
 class Dicom(Section):
     """The receiver: our C-STORE and C-ECHO SCP."""
 
+    enabled: bool = True
     aet: AeTitle = "GATEWAY"
     host: Host = "0.0.0.0"
     port: ListeningPort = 11112
     check_called_aet: bool = False
     allow_unknown_callers: bool = Field(
         default=True, description="accept calling AE titles that `callers` does not list"
+    )
+    unknown_callers_may: frozenset[Service] = Field(
+        default=_SERVICES, description="what calling AE titles may do that are not listed"
+    )
+    ignore_case_of_aets: bool = Field(
+        default=False, description="compare AE titles as Orthanc does: against PS3.5 6.2"
     )
     networks: tuple[Network, ...] = Field(
         default=(), description="addresses that may connect at all; empty: all"
@@ -86,17 +101,35 @@ class Dicom(Section):
     )
 
 
+class Arrivals(Section):
+    """What instances are transcoded to before they are kept: Orthanc's IngestTranscoding."""
+
+    to: SyntaxName | None = Field(
+        default=None, description="a transfer syntax; left out: they are kept as they come"
+    )
+    uncompressed: bool = Field(default=True, description="transcode what comes uncompressed")
+    compressed: bool = Field(default=True, description="transcode what comes compressed")
+
+
 class Store(Section):
     """Where instances are kept."""
 
     folder: Path = Path("data")
-    duplicates: Literal["overwrite", "keep", "reject"] = "overwrite"
+    duplicates: Literal["overwrite", "keep", "reject", "discard"] = "overwrite"
     minimum_free_mb: Annotated[int, Field(ge=0)] = Field(
         default=512, description="below that, C-STORE is answered with 0xA700, out of resources"
     )
     stable_age_s: SecondsOrZero = Field(
         default=60, description="a study is stable when nothing came for so long"
     )
+    maximum_size_mb: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="of all images and attachments together; 0: no limit"
+    )
+    maximum_patients: Annotated[int, Field(ge=0)] = Field(default=0, description="0: no limit")
+    when_full: Literal["recycle", "reject"] = Field(
+        default="recycle", description="delete the oldest patients, or refuse what comes"
+    )
+    transcode: Arrivals = Arrivals()
 
 
 class Scripts(Section):
@@ -148,6 +181,11 @@ class Retry(Section):
     )
 
 
+Operation = Literal[
+    "Echo", "EventReport", "Find", "FindWorklist", "Get", "Move", "NAction", "Store"
+]
+
+
 class Destination(Section):
     """A storage SCP that scripts forward to, by the name of its table."""
 
@@ -167,6 +205,15 @@ class Destination(Section):
         description="what may be sent to it, best first; * stands for the syntax as stored",
     )
     transcode: TranscodeSettings = TranscodeSettings()
+    may_transcode: bool = Field(
+        default=True, description="false: instances are sent as they are stored, or not at all"
+    )
+    manufacturer: Literal[
+        "Generic", "GenericNoWildcardInDates", "GenericNoUniversalWildcard", "Vitrea", "GE"
+    ] = Field(default="Generic", description="whose habits queries have to respect")
+    forbidden: frozenset[Operation] = Field(
+        default=frozenset(), description="what it may not ask us for"
+    )
 
 
 class Http(Section):
@@ -224,8 +271,9 @@ class UserAttachment(Section):
 
 
 class Rest(Section):
-    """What the REST interface lets clients write beside instances."""
+    """What the REST interface calls us, and lets clients write beside instances."""
 
+    name: str = Field(default="", description="of this gateway; empty: dicom.aet")
     check_revisions: bool = Field(
         default=False, description="replace or delete only what the client has seen"
     )
@@ -235,6 +283,34 @@ class Rest(Section):
     attachments: dict[str, UserAttachment] = Field(
         default_factory=dict, description="names for numbers of attachments"
     )
+
+
+class Peer(Section):
+    """Another Orthanc or gateway that instances are sent to over HTTP, by the name of its table."""
+
+    url: Url
+    username: str | None = None
+    password: SecretStr = SecretStr("")
+    headers: dict[str, SecretStr] = Field(
+        default_factory=dict, description="sent with every request"
+    )
+    timeout_s: Seconds = 60
+    certificate: Path | None = Field(
+        default=None, description="PEM file with which we prove who we are"
+    )
+    private_key: Path | None = Field(default=None, description="PEM file")
+    private_key_password: SecretStr = SecretStr("")
+    properties: dict[str, str] = Field(
+        default_factory=dict, description="what else is to be shown of it"
+    )
+
+
+class DictionaryEntry(Section):
+    """An element that the standard does not know, by its tag."""
+
+    name: Annotated[str, Field(min_length=1)]
+    vr: ValueRepresentation
+    creator: str = Field(default="", description="of a private element; empty: it is not private")
 
 
 class Log(Section):
@@ -259,6 +335,8 @@ class Configuration(Section):
     jobs: Jobs = Jobs()
     log: Log = Log()
     destinations: dict[DestinationName, Destination] = Field(default_factory=dict)
+    peers: dict[DestinationName, Peer] = Field(default_factory=dict)
+    dictionary: dict[ElementTag, DictionaryEntry] = Field(default_factory=dict)
     # What an Orthanc was configured with, word for word (see gateway.config.orthanc_json): scripts
     # find keys of their own in it. Nothing else reads it, and nothing in it configures us.
     orthanc: dict[str, Any] = Field(

@@ -3,6 +3,7 @@
 A wrong value raises `not_right(problem, remedy)`; gateway.config.faults makes a Fault of it.
 """
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, Sec
 from pydantic_core import PydanticCustomError
 
 from gateway.dicom import charsets, syntaxes
+from gateway.dicom.vrs import KNOWN
 
 FAULT_TYPE = "gateway_fault"
 
@@ -53,6 +55,16 @@ def _network_meant(text: str) -> str:
         return ""
 
 
+def _syntax_name(text: str) -> str:
+    try:
+        return syntaxes.lookup(text).keyword
+    except syntaxes.UnknownTransferSyntax:
+        raise not_right(
+            "is not a transfer syntax",
+            "a UID, a keyword such as JPEG2000Lossless or a short name such as j2k",
+        ) from None
+
+
 def _syntax_pattern(text: str) -> str:
     if syntaxes.matching([text]):
         return text
@@ -73,6 +85,26 @@ def _destination_name(text: str) -> str:
     if text and text == text.strip() and text.isprintable():
         return text
     raise not_right("is not a name for a destination", "printable text without spaces at its ends")
+
+
+def _url(text: str) -> str:
+    if re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", text):
+        return text if text.endswith("/") else f"{text}/"
+    raise not_right("is not the URL of a peer", "http://... or https://...")
+
+
+def _element_tag(text: str) -> str:
+    """`gggg,eeee` in lower case; `gggg,ee` in a block that a private creator reserves."""
+    tag = re.fullmatch(r"([0-9a-f]{4}),?((?:[0-9a-f]{2}){1,2})", text.strip().lower())
+    if tag:
+        return f"{tag[1]},{tag[2]}"
+    raise not_right("is not a tag", "group and element in hex digits: gggg,eeee")
+
+
+def _value_representation(text: str) -> str:
+    if text in KNOWN:
+        return text
+    raise not_right("is not a value representation", "two capital letters, as in PS3.5 6.2")
 
 
 def _password(password: SecretStr) -> SecretStr:
@@ -103,7 +135,11 @@ Network = Annotated[
     PlainSerializer(str, return_type=str),
 ]
 SyntaxPattern = Annotated[str, AfterValidator(_syntax_pattern)]
+SyntaxName = Annotated[str, AfterValidator(_syntax_name)]
 SyntaxLadder = Annotated[tuple[SyntaxPattern, ...], AfterValidator(_not_empty)]
 Encoding = Annotated[str, AfterValidator(_encoding)]
 Password = Annotated[SecretStr, AfterValidator(_password)]
 DestinationName = Annotated[str, AfterValidator(_destination_name)]
+Url = Annotated[str, AfterValidator(_url)]
+ElementTag = Annotated[str, AfterValidator(_element_tag)]
+ValueRepresentation = Annotated[str, AfterValidator(_value_representation)]

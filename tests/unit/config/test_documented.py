@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from gateway.config.loader import load
-from gateway.config.models import Caller, Configuration, Destination, Rest, UserAttachment
+from gateway.config.models import (
+    Caller,
+    Configuration,
+    Destination,
+    DictionaryEntry,
+    Peer,
+    Rest,
+    UserAttachment,
+)
 from gateway.config.schema import keys
 from gateway.config.transcoding import OPTIONS, TranscodeSettings
 
@@ -28,6 +36,11 @@ REQUIRED = {
     "rest.metadata.NAME",
     "rest.attachments.NAME.number",
     "orthanc.NAME",
+    "peers.NAME.url",
+    "peers.NAME.headers.NAME",
+    "peers.NAME.properties.NAME",
+    "dictionary.NAME.name",
+    "dictionary.NAME.vr",
 } | {f"destinations.NAME.{key}" for key in ("aet", "host", "port")}
 # Keys without a value of their own: what the document tells instead, and what the example shows.
 LEFT_OUT = (
@@ -41,6 +54,10 @@ LEFT_OUT = (
             "codecs.minimum_psnr_db",
             "http.certificate",
             "http.private_key",
+            "store.transcode.to",
+            "peers.NAME.username",
+            "peers.NAME.certificate",
+            "peers.NAME.private_key",
         ),
         "none",
     )
@@ -49,7 +66,9 @@ LEFT_OUT = (
 # Names that the site chooses.
 CHOSEN = (
     r"(?<=destinations\.)archive|(?<=attachments\.)report|(?<=metadata\.)checked-by|alice|myOption"
+    r"|(?<=peers\.)branch|(?<=headers\.)token|(?<=properties\.)city|00e1,c2"
 )
+SETS = {"dicom.callers.allow", "dicom.unknown_callers_may"}
 CERTIFICATE = {"certificate": "crt", "private_key": "key"}
 SHOWN = {"quality": 90, "ratio": 10, "max_error": 2, "photometric": "RGB", "minimum_psnr_db": 40}
 
@@ -81,12 +100,15 @@ def default_of(key: str) -> Any:
     """The default of a key as a TOML or JSON value."""
     node: Any = Configuration(
         destinations={"NAME": Destination(aet="A", host="h", port=1)},
+        peers={"NAME": Peer(url="http://h/")},
+        dictionary={"0014,1020": DictionaryEntry(name="A", vr="LO")},
         rest=Rest(attachments={"NAME": UserAttachment(number=1024)}),
     ).model_dump(mode="json")
+    node["dictionary"]["NAME"] = node["dictionary"].pop("0014,1020")
     node["dicom"]["callers"] = Caller(aet="A").model_dump(mode="json")
     for part in key.split("."):
         node = node[part]
-    return sorted(node) if key == "dicom.callers.allow" else node
+    return sorted(node) if key in SETS else node
 
 
 def test_the_example_as_it_stands_changes_nothing(tmp_path, monkeypatch):
@@ -118,6 +140,8 @@ def test_the_example_shows_the_defaults(tmp_path):
         default = getattr(Configuration(), section).model_dump(exclude={"callers", "users"})
         if section in folders:
             default["folder"] = folders[section]
+        if section == "store":
+            default["transcode"]["to"] = "JPEG2000Lossless"
         if section == "codecs":
             default |= SHOWN
         if section == "http":

@@ -163,7 +163,7 @@ class TestFaults:
             (
                 'store.duplicates = "ignore"',
                 'store.duplicates: "ignore" is not one of the choices'
-                ' ("overwrite" or "keep" or "reject")',
+                ' ("overwrite" or "keep" or "reject" or "discard")',
             ),
             (
                 "dicom.idle_timeout_s = inf",
