@@ -3,21 +3,27 @@
 The rules, and the words in which their breach is told, are Orthanc's.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
-
-from pydicom.tag import BaseTag
 
 from gateway.dicom import deidentification, syntaxes
 from gateway.dicom.deidentification import Profile
 from gateway.dicom.modify import Modification, Uids, Value
 from gateway.dicom.rates import RATE_OF
+from gateway.dicom.replacing import (
+    IDENTIFIERS,
+    NeedsForce,
+    WrongShape,
+    WrongType,
+    check_force,
+    paths,
+    replacements,
+)
 from gateway.dicom.tag_names import tag_name
 from gateway.dicom.tag_paths import BadIndex, TagPath, parse_path
-from gateway.dicom.tags import MAXIMUM_DEPTH
-from gateway.dicom.vrs import dictionary_vr
 from gateway.errors import UnknownTag
 from gateway.model import Level, TranscodeOptions
 from gateway.rest import fields
@@ -25,12 +31,6 @@ from gateway.rest.errors import ApiError, Fault
 
 # With the edition of the standard within the 64 characters of an LO.
 _OURS = "DICOM Lua Gateway"
-IDENTIFIERS: Mapping[Level, TagPath] = {
-    Level.PATIENT: parse_path("PatientID"),
-    Level.STUDY: parse_path("StudyInstanceUID"),
-    Level.SERIES: parse_path("SeriesInstanceUID"),
-    Level.INSTANCE: parse_path("SOPInstanceUID"),
-}
 _ABOVE = {Level.SERIES: (Level.PATIENT, Level.STUDY), Level.STUDY: (Level.PATIENT,)}
 _PATIENT_NAME = parse_path("PatientName")
 _IDENTITY_REMOVED = parse_path("PatientIdentityRemoved")
@@ -139,14 +139,11 @@ def _depth(level: Level) -> int:
 # --- the rules -----------------------------------------------------------------------------------
 
 
-def _check_force(paths: Container[TagPath], what: str, *, force: bool) -> None:
-    for path in IDENTIFIERS.values():
-        if path in paths and not force:
-            raise ApiError(
-                Fault.BAD_REQUEST,
-                f'Marking tag "{tag_name(path.tag)}" as to be {what} requires the "Force" option '
-                "to be set to true",
-            )
+def _check_force(chosen: Container[TagPath], what: str, *, force: bool) -> None:
+    if force:
+        return
+    with _told():
+        check_force(chosen, what)
 
 
 def _check_level(asked: Asked) -> None:
@@ -181,55 +178,31 @@ def _paths(body: Mapping[str, Any], name: str) -> frozenset[TagPath]:
     texts = body.get(name, [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise ApiError(Fault.BAD_REQUEST, f"{name} has to be a list of tags")
-    return frozenset(_path(text) for text in texts)
-
-
-def _path(text: str) -> TagPath:
-    try:
-        return parse_path(text)
-    except UnknownTag as exc:
-        raise ApiError(Fault.UNKNOWN_TAG, str(exc)) from None
-    except BadIndex as exc:
-        raise ApiError(Fault.OUT_OF_RANGE, str(exc)) from None
+    with _told():
+        return paths(texts)
 
 
 def _replacements(body: Mapping[str, Any]) -> dict[TagPath, Value]:
     wanted = body.get("Replace", {})
     if not isinstance(wanted, dict):
         raise ApiError(Fault.BAD_REQUEST, "Replace has to be an object")
-    replace = {}
-    for text, value in wanted.items():
-        path = _path(text)
-        replace[path] = _value(path.tag, value)
-    return replace
+    with _told():
+        return replacements(wanted)
 
 
-def _value(tag: BaseTag, value: Any, depth: int = 0) -> Value:
-    if isinstance(value, str) or value is None:
-        return value or ""
-    if not isinstance(value, list) or not _may_be_sequence(tag):
-        raise ApiError(
-            Fault.BAD_TYPE, f"Bad Parameter type for tag {tag.group:04x},{tag.element:04x}"
-        )
-    if depth == MAXIMUM_DEPTH:
-        raise ApiError(Fault.BAD_REQUEST, "sequences are nested too deeply")
-    return [_item(item, depth + 1) for item in value]
-
-
-def _item(item: Any, depth: int) -> Mapping[BaseTag, Value]:
-    if not isinstance(item, dict):
-        raise ApiError(Fault.BAD_TYPE, "the items of a sequence have to be objects")
-    content = {}
-    for text, value in item.items():
-        path = _path(text)
-        if path.parents:
-            raise ApiError(Fault.BAD_REQUEST, f"an item has no paths: {text}")
-        content[path.tag] = _value(path.tag, value, depth)
-    return content
-
-
-def _may_be_sequence(tag: BaseTag) -> bool:
-    return tag.is_private or dictionary_vr(int(tag), signed_pixels=False) in ("SQ", "UN")
+@contextmanager
+def _told() -> Iterator[None]:
+    """What is wrong with names and values, as clients are told."""
+    try:
+        yield
+    except UnknownTag as error:
+        raise ApiError(Fault.UNKNOWN_TAG, str(error)) from None
+    except BadIndex as error:
+        raise ApiError(Fault.OUT_OF_RANGE, str(error)) from None
+    except WrongType as error:
+        raise ApiError(Fault.BAD_TYPE, str(error)) from None
+    except (NeedsForce, WrongShape) as error:
+        raise ApiError(Fault.BAD_REQUEST, str(error)) from None
 
 
 def _profile(body: Mapping[str, Any]) -> Profile:
