@@ -5,19 +5,21 @@ from typing import Any
 
 from gateway.dicom.views import View
 from gateway.model import Resource
-from gateway.rest.expanded import expanded
+from gateway.rest.expanded import expanded, expected_instances
 from gateway.rest.requested import tags_requested
 from gateway.rest.services import Services
-from gateway.store.details import Details, details_of
+from gateway.store.details import Details
 
 
 def shown(
     services: Services, resources: Sequence[Resource], form: View, requested_tags: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Resources of one level. Raises InstanceUnreadable: a file that a tag is looked for in."""
+    # Whether a series is complete can only be told where it says how many instances it has.
+    with_child_tags = any(expected_instances(each.main_tags) is not None for each in resources)
     return [
         shown_one(services, details, form, requested_tags)
-        for details in details_of(services.store.engine, resources)
+        for details in services.catalogue.details(resources, with_child_tags=with_child_tags)
     ]
 
 

@@ -1,6 +1,6 @@
 """Reading the index: patients, studies, series, instances, and what belongs to them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Engine, Row, Select, bindparam, func, select
@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from gateway.dicom.main_tags import normalized
 from gateway.model import Level, Resource, Version, VersionState
 from gateway.store import schema
-from gateway.store.details import ONE_INSTANCE, Details, as_instance_details
+from gateway.store.details import ONE_INSTANCE, Details, DetailsReader, as_instance_details
 from gateway.store.instances import CURRENT_VERSION, as_version, select_versions
 from gateway.store.prepared import Prepared
 from gateway.store.times import as_datetime
@@ -27,6 +27,7 @@ class Catalogue:
         self._get = Prepared(engine, _GET)
         self._version = Prepared(engine, CURRENT_VERSION)
         self._instance = Prepared(engine, ONE_INSTANCE)
+        self._details = DetailsReader(engine)
 
     def get(self, resource_id: str) -> Resource | None:
         """The resource with this id."""
@@ -37,6 +38,12 @@ class Catalogue:
         """An instance, with all that is shown of it."""
         row = self._instance.first({"id": instance_id})
         return as_instance_details(as_resource(row), row) if row else None
+
+    def details(
+        self, resources: Sequence[Resource], *, with_child_tags: bool = False
+    ) -> Iterator[Details]:
+        """All that is shown of resources of one level, in the order given."""
+        return self._details.read(resources, with_child_tags=with_child_tags)
 
     def ids(self, level: Level, *, since: int = 0, limit: int = 0) -> list[str]:
         """All ids of a level in the order of their arrival. limit: at most so many, 0 for all."""

@@ -1,8 +1,9 @@
 """What the index knows of resources beside themselves, read for many of them at once."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import (
 
 from gateway.model import Level, Resource, VersionState
 from gateway.store import schema
+from gateway.store.prepared import Prepared, snapshot
 
 _resource, _version = schema.resource, schema.version
 _label, _metadata = schema.label, schema.resource_metadata
@@ -29,10 +31,11 @@ _DERIVED_FROM = ("ModifiedFrom", "AnonymizedFrom")
 # Statements of answers are made once: making one costs more than running it.
 _IDS: Any = bindparam("ids", expanding=True)
 _CHILDREN = (
-    select(_resource.c.resource_id, _resource.c.parent_id, _resource.c.main_tags)
+    select(_resource.c.resource_id, _resource.c.parent_id)
     .where(_resource.c.parent_id.in_(_IDS))
     .order_by(_resource.c.created_at, _resource.c.resource_id)
 )
+_CHILD_TAGS = _CHILDREN.add_columns(_resource.c.main_tags)
 _TAGS = select(_resource.c.resource_id, _resource.c.main_tags).where(
     _resource.c.resource_id.in_(_IDS)
 )
@@ -47,6 +50,9 @@ _NOTES = union_all(
         _label.c.resource_id.in_(_IDS)
     ),
 )
+_STATEMENTS: tuple[Any, ...] = (_CHILDREN, _CHILD_TAGS, _TAGS, _FILES, _NOTES)
+# Runs one of them for so many ids; answers the rows.
+_Run = Callable[[Any, Sequence[str]], Iterable[Any]]
 
 
 def _note(name: str) -> Any:
@@ -83,9 +89,9 @@ ONE_INSTANCE = (
 class Details:
     """One resource, and what is shown with it.
 
-    children: ids of the level below; child_tags: their main tags, for a series. patient_tags: of
-    the patient of a study. storage_key, size_bytes: of the file of an instance. derived_from:
-    ModifiedFrom and AnonymizedFrom, where they are known.
+    children: ids of the level below; child_tags: their main tags, if they were asked for.
+    patient_tags: of the patient of a study. storage_key, size_bytes: of the file of an instance.
+    derived_from: ModifiedFrom and AnonymizedFrom, where they are known.
     """
 
     resource: Resource
@@ -109,58 +115,73 @@ def as_instance_details(resource: Resource, row: Any) -> Details:
     )
 
 
-def details_of(engine: Engine, resources: Sequence[Resource]) -> Iterator[Details]:
-    """The details of resources of one level, in the order given."""
-    remaining = iter(resources)
-    while some := list(islice(remaining, _MAXIMUM_IDS)):
-        with engine.connect() as connection:
-            found = _read(connection, some)
-        yield from found
+class DetailsReader:
+    """Reads details of resources. Thread-safe; what is read at once is of one moment."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._of_one = {
+            statement: Prepared(engine, statement.params(ids=["?"])) for statement in _STATEMENTS
+        }
+
+    def read(self, resources: Sequence[Resource], *, with_child_tags: bool) -> Iterator[Details]:
+        """The details of resources of one level, in the order given.
+
+        with_child_tags: of studies or series; there may be thousands below one.
+        """
+        if len(resources) == 1:
+            yield from self._read_one(resources, with_child_tags)
+            return
+        remaining = iter(resources)
+        while some := list(islice(remaining, _MAXIMUM_IDS)):
+            with self._engine.connect() as connection:
+                found = _read(partial(_run_on, connection), some, with_child_tags)
+            yield from found
+
+    def _read_one(self, resources: Sequence[Resource], with_child_tags: bool) -> list[Details]:
+        with snapshot(self._engine) as cursor:
+            return _read(
+                lambda statement, ids: self._of_one[statement].all(cursor, {"ids_1": ids[0]}),
+                resources,
+                with_child_tags,
+            )
 
 
-def _read(connection: Connection, resources: Sequence[Resource]) -> list[Details]:
-    ids = {"ids": [resource.resource_id for resource in resources]}
+def _run_on(connection: Connection, statement: Any, ids: Sequence[str]) -> Iterable[Any]:
+    return connection.execute(statement, {"ids": ids})
+
+
+def _read(run: _Run, resources: Sequence[Resource], with_child_tags: bool) -> list[Details]:
+    ids = [resource.resource_id for resource in resources]
     shown: dict[str, dict[str, Any]] = defaultdict(dict)
     level = resources[0].level
     if level is Level.INSTANCE:
-        for row in connection.execute(_FILES, ids):
+        for row in run(_FILES, ids):
             shown[row.instance_id].update(storage_key=row.storage_key, size_bytes=row.size_bytes)
+    elif with_child_tags:
+        for row in run(_CHILD_TAGS, ids):
+            shown[row.parent_id].setdefault("children", []).append(row.resource_id)
+            shown[row.parent_id].setdefault("child_tags", []).append(row.main_tags)
     else:
-        _read_children(connection, ids, shown, with_tags=level is Level.SERIES)
+        for row in run(_CHILDREN, ids):
+            shown[row.parent_id].setdefault("children", []).append(row.resource_id)
     if level is Level.STUDY:
-        _read_patients(connection, resources, shown)
-    _read_notes(connection, ids, shown)
+        _read_patients(run, resources, shown)
+    _read_notes(run, ids, shown)
     return [Details(resource, **shown[resource.resource_id]) for resource in resources]
 
 
-def _read_children(
-    connection: Connection,
-    ids: Mapping[str, Any],
-    shown: dict[str, dict[str, Any]],
-    *,
-    with_tags: bool,
-) -> None:
-    for row in connection.execute(_CHILDREN, ids):
-        of_parent = shown[row.parent_id]
-        of_parent.setdefault("children", []).append(row.resource_id)
-        if with_tags:
-            of_parent.setdefault("child_tags", []).append(row.main_tags)
-
-
 def _read_patients(
-    connection: Connection, studies: Sequence[Resource], shown: dict[str, dict[str, Any]]
+    run: _Run, studies: Sequence[Resource], shown: dict[str, dict[str, Any]]
 ) -> None:
     ids = sorted({study.parent_id for study in studies})
-    rows = connection.execute(_TAGS, {"ids": ids}).all()
-    tags = {row.resource_id: row.main_tags for row in rows}
+    tags = {row.resource_id: row.main_tags for row in run(_TAGS, ids)}
     for study in studies:
         shown[study.resource_id]["patient_tags"] = tags.get(study.parent_id, {})
 
 
-def _read_notes(
-    connection: Connection, ids: Mapping[str, Any], shown: dict[str, dict[str, Any]]
-) -> None:
-    for resource_id, name, value in connection.execute(_NOTES, ids):
+def _read_notes(run: _Run, ids: Sequence[str], shown: dict[str, dict[str, Any]]) -> None:
+    for resource_id, name, value in run(_NOTES, ids):
         of_resource = shown[resource_id]
         if value is None:
             of_resource.setdefault("labels", []).append(name)

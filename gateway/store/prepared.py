@@ -5,21 +5,43 @@ statement, once, and knows how to convert values; the driver does the rest.
 """
 
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, Select
+from sqlalchemy import Engine, SelectBase
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Any]:
+    """A cursor of the driver: all that is read with it is of one moment."""
+    with _cursor(engine) as cursor:
+        cursor.execute("BEGIN")
+        yield cursor
+
+
+@contextmanager
+def _cursor(engine: Engine) -> Iterator[Any]:
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        yield cursor
+        cursor.close()
+    finally:
+        connection.close()  # back into the pool, which ends what it has begun
 
 
 class Prepared:
-    """One statement on one database. Thread-safe; each read is of its own moment."""
+    """One statement on one database. Thread-safe."""
 
-    def __init__(self, engine: Engine, statement: Select[Any]) -> None:
+    def __init__(self, engine: Engine, statement: SelectBase) -> None:
+        """A list of values has to be in the statement: it is written out, one by one."""
         compiled = statement.compile(engine)
+        written_out = compiled.construct_expanded_state(compiled.params)
         self._engine = engine
-        self._sql = str(compiled)
-        self._fixed = compiled.params
-        self._order = compiled.positiontup  # None when the driver takes parameters by name
+        self._sql = written_out.statement
+        self._fixed = written_out.parameters
+        self._order = written_out.positiontup  # None when the driver takes parameters by name
         columns = statement.selected_columns
         row = namedtuple("Row", columns.keys())  # type: ignore[misc]  # only known now
         self._make_row = row._make
@@ -31,19 +53,22 @@ class Prepared:
 
     def first(self, parameters: Mapping[str, Any]) -> Any:
         """The first row, with a field for each column; None when there is none."""
-        given = {**self._fixed, **parameters}
-        ordered = given if self._order is None else [given[name] for name in self._order]
-        connection = self._engine.raw_connection()
-        try:
-            cursor = connection.cursor()
-            cursor.execute(self._sql, ordered)
+        with _cursor(self._engine) as cursor:
+            cursor.execute(self._sql, self._ordered(parameters))
             found = cursor.fetchone()
-            cursor.close()
-        finally:
-            connection.close()  # back into the pool
-        return None if found is None else self._converted(list(found))
+        return None if found is None else self._converted(found)
 
-    def _converted(self, values: list[Any]) -> Any:
+    def all(self, cursor: Any, parameters: Mapping[str, Any]) -> list[Any]:
+        """All rows, read with the cursor of a snapshot."""
+        cursor.execute(self._sql, self._ordered(parameters))
+        return [self._converted(row) for row in cursor.fetchall()]
+
+    def _ordered(self, parameters: Mapping[str, Any]) -> Any:
+        given = {**self._fixed, **parameters}
+        return given if self._order is None else [given[name] for name in self._order]
+
+    def _converted(self, row: Any) -> Any:
+        values = list(row)
         for place, convert in self._converters:
             values[place] = convert(values[place])
         return self._make_row(values)
