@@ -22,13 +22,18 @@ class OriginKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who handed us an instance, and how."""
+    """Who handed us an instance, and how.
+
+    generation: 0 for what came from outside, else one more than that of the instance whose event
+    made a script hand it to us: a script that answers its own work forever is noticed by it.
+    """
 
     kind: OriginKind
     calling_aet: str = ""
     called_aet: str = ""
     remote_ip: str = ""
     username: str = ""
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,24 +113,59 @@ class EventKind(StrEnum):
     """What happened; the values name the Lua callback that is called."""
 
     STORED_INSTANCE = "OnStoredInstance"
+    STABLE_SERIES = "OnStableSeries"
+    STABLE_STUDY = "OnStableStudy"
+    STABLE_PATIENT = "OnStablePatient"
+    DELETED_INSTANCE = "OnDeletedInstance"
+    DELETED_SERIES = "OnDeletedSeries"
+    DELETED_STUDY = "OnDeletedStudy"
+    DELETED_PATIENT = "OnDeletedPatient"
+    UPDATED_INSTANCE = "OnUpdatedInstance"
+    UPDATED_SERIES = "OnUpdatedSeries"
+    UPDATED_STUDY = "OnUpdatedStudy"
+    UPDATED_PATIENT = "OnUpdatedPatient"
+    JOB_SUBMITTED = "OnJobSubmitted"
+    JOB_SUCCESS = "OnJobSuccess"
+    JOB_FAILURE = "OnJobFailure"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of the outbox, as a lane sees it."""
+    """One entry of the outbox, as a lane sees it.
+
+    subject: the id of the instance, series, study, patient or job that it is about. version,
+    origin, metadata: of the instance that was stored; of other events the version is None, and the
+    rest is asked for when the event is handled.
+    """
 
     event_id: int
     kind: EventKind
-    version: Version
-    origin: Origin
+    subject: str
+    version: Version | None = None
+    origin: Origin = Origin(OriginKind.LUA)
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a callback is told of a resource. tags: keyword -> string, or a list of such mappings.
+
+    metadata: by Orthanc's names. origin: of the instance; of what came last below a resource.
+    """
+
+    tags: Mapping[str, object]
+    metadata: Mapping[str, str]
+    origin: Origin
 
 
 class Action(StrEnum):
     """What a task does."""
 
     TRANSCODE = "transcode"
+    MODIFY = "modify"
     FORWARD = "forward"
+    SEND_TO_PEER = "peer"
+    CALL = "call"
     DELETE = "delete"
 
 
@@ -133,8 +173,9 @@ class Action(StrEnum):
 class Step:
     """One primitive that a script called; carried out after its callback has returned.
 
-    number: 1-based place in the plan. subject: the instance id it works on, as the script gave it,
-    or "" when it works on the result of step `result_of`. destination: for FORWARD, else "".
+    number: 1-based place in the plan. subject: the id of the instance that it works on, or of the
+    series, study or patient whose instances; "" when it works on the result of step `result_of`.
+    destination: the remote's name, for FORWARD and SEND_TO_PEER, else "".
     parameters: the action's own options, JSON values only. line: `file:line` of the call.
     """
 
@@ -263,11 +304,15 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class ParkedEvent:
-    """An event whose callback failed in one lane: nothing it planned was done."""
+    """An event whose callback failed in one lane: nothing it planned was done.
+
+    subject: as of Event.
+    """
 
     lane: str
     event_id: int
-    instance_id: str
+    kind: EventKind
+    subject: str
     error_kind: str
     error: str
     traceback: str

@@ -1,12 +1,14 @@
 """The seams: what a room needs of another room, each with a second implementation or a fake."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from gateway.model import (
     Event,
+    Facts,
     Identifiers,
     Origin,
     ParkedEvent,
@@ -108,12 +110,24 @@ class EventQueue(Protocol):
     def wait(self, lane: str, timeout_s: float) -> None:
         """Return when there may be something new for the lane, or after `timeout_s`."""
 
+    def beat(self, lane: str, steps: Sequence[Step]) -> None:
+        """OnHeartBeat returned, which no event has called: commit what it planned, if anything.
+
+        Raises what settle() raises.
+        """
+
 
 class Tags(Protocol):
-    """What a callback is told about an instance."""
+    """What a callback is told about an instance, or about what instances are in."""
 
     def of(self, version: Version) -> Mapping[str, object]:
         """Keyword -> string, or a list of such mappings for a sequence. No pixel data."""
+
+    def of_resource(self, resource_id: str) -> Facts | None:
+        """Of a patient, study or series; None when there is no such thing any more.
+
+        The tags are those of its own level, and the patient's.
+        """
 
 
 class Reception(Protocol):
@@ -146,4 +160,65 @@ class Codecs(Protocol):
         """Write `source` to `target` in the first transfer syntax of the ladder that it allows.
 
         ladder: transfer syntax UIDs, best first. Raises TranscodeError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    """A request to the REST interface. uri: a path, with its query; origin: who asks."""
+
+    method: str
+    uri: str
+    body: bytes
+    headers: Mapping[str, str]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What a request over HTTP, or as if over HTTP, came to. headers: by names in lower case."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long whoever asks can wait, from now on, and how long an answer it can hold."""
+
+    seconds_left: Callable[[], float]
+    most_bytes: int
+
+
+class RestApi(Protocol):
+    """The REST interface without a socket, as scripts call it. Thread-safe."""
+
+    def call(self, request: RestRequest, patience: Patience) -> HttpAnswer:
+        """Ask, and wait for the answer. Raises AnswerTooLarge, TimeIsOver."""
+
+
+class KeyValues(Protocol):
+    """What scripts keep for good, in stores that they name. Thread-safe.
+
+    Each may raise StorageFull, StoreError.
+    """
+
+    def get(self, store: str, key: str) -> bytes | None:
+        """The value; None when there is none."""
+
+    def put(self, store: str, key: str, value: bytes) -> None:
+        """Keep it, in place of what was there."""
+
+    def delete(self, store: str, key: str) -> None:
+        """Forget it, if it is there."""
+
+
+class StableStatus(Protocol):
+    """Whether a patient, study or series is stable, as somebody says who knows more."""
+
+    def declare(self, resource_id: str, *, stable: bool) -> bool:
+        """Make it so now, as if its time had come, or begun anew; False when it was so before.
+
+        Raises NotFound, StorageFull, StoreError.
         """

@@ -20,6 +20,7 @@ from gateway.model import (
     Action,
     Event,
     EventKind,
+    Facts,
     Origin,
     OriginKind,
     ParkedEvent,
@@ -27,7 +28,7 @@ from gateway.model import (
     Version,
     VersionState,
 )
-from gateway.scripting.script import LoadedScript, Script
+from gateway.scripting.script import LoadedScript, Script, origin_table
 from gateway.scripting.site import Site
 from gateway.scripting.sources import Snapshot
 
@@ -42,7 +43,7 @@ def make_event(number: int = 1, **metadata: str) -> Event:
         "1.2.840.10008.1.2.1", f"key{number}", 1000, VersionState.CURRENT,
     )  # fmt: skip
     origin = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.1.2.3")
-    return Event(number, EventKind.STORED_INSTANCE, version, origin, metadata)
+    return Event(number, EventKind.STORED_INSTANCE, INSTANCE_ID, version, origin, metadata)
 
 
 class FakeTags:
@@ -53,6 +54,10 @@ class FakeTags:
     def of(self, version: Version) -> Mapping[str, object]:
         self.asked += 1
         return self.values
+
+    def of_resource(self, resource_id: str) -> Facts | None:
+        self.asked += 1
+        return Facts(self.values, {"LastUpdate": "20260101T000000"}, Origin(OriginKind.DICOM, "CT"))
 
 
 class FakeQueue:
@@ -70,6 +75,7 @@ class FakeQueue:
         self.statuses: dict[str, dict[str, object]] = {}
         self.failures: list[Exception] = []
         self.unknown_destinations: set[str] = set()
+        self.beats: list[tuple[str, tuple[Step, ...]]] = []
 
     # --- the port -----------------------------------------------------------------------------
 
@@ -127,6 +133,11 @@ class FakeQueue:
             known = len(self.events)
             self.changed.wait_for(lambda: len(self.events) != known or self.is_ending, timeout_s)
 
+    def beat(self, lane: str, steps: Sequence[Step]) -> None:
+        with self.changed:
+            self.beats.append((lane, tuple(steps)))
+            self.changed.notify_all()
+
     # --- for tests ------------------------------------------------------------------------------
 
     def add(self, event: Event) -> Event:
@@ -181,13 +192,21 @@ def load(
     return LoadedScript(script, Site(named, Codecs.model_validate(codecs or {}).options()))
 
 
+def on_stored_instance(
+    loaded: LoadedScript, event: Event, tags: Mapping[str, object]
+) -> Sequence[Step]:
+    """What the callback of a loaded script plans."""
+    told = (event.subject, tags, event.metadata, origin_table(event.origin))
+    return loaded.handle("OnStoredInstance", *told, cause=event.origin)
+
+
 def steps_of(body: str, event: Event | None = None, **options: Any) -> Sequence[Step]:
     """What `body`, as the body of OnStoredInstance, plans."""
     source = f"function OnStoredInstance(instanceId, tags, metadata, origin) {body}\nend"
     tags = options.pop("tags", {})
     loaded = load(source, **options)
     try:
-        return loaded.on_stored_instance(event or make_event(), tags)
+        return on_stored_instance(loaded, event or make_event(), tags)
     finally:
         loaded.close()
 
@@ -223,7 +242,7 @@ def attempt(source, events, settings):
         loaded = load(source, **settings)
         for number in range(events):
             tags = {"PatientName": "A", "Items": [{"CodeValue": "B"}]}
-            loaded.on_stored_instance(make_event(number), tags)
+            on_stored_instance(loaded, make_event(number), tags)
         loaded.finalize()
     except ScriptError as exc:
         return {"kind": exc.kind, "message": str(exc)}
@@ -240,7 +259,7 @@ def survive(source, events, settings):
     result["seconds"] = time.monotonic() - began
     result["longest_pause_s"] = max(paused, default=0)
     harmless = load("function OnStoredInstance(id) Forward(id, 'archive') end")
-    assert len(harmless.on_stored_instance(make_event(), {})) == 1
+    assert len(on_stored_instance(harmless, make_event(), {})) == 1
     return result
 
 def tick():

@@ -82,7 +82,8 @@ _TASK_COLUMNS: tuple[Column[TaskRow], ...] = (
 )
 _EVENT_COLUMNS: tuple[Column[ParkedEvent], ...] = (
     Column("id", lambda event: f"{event.lane}:{event.event_id}"),
-    Column("instance", lambda event: event.instance_id),
+    Column("callback", lambda event: event.kind),
+    Column("about", lambda event: event.subject),
     Column("parked", lambda event: event.parked_at),
     Column("error", lambda event: event.error),
 )

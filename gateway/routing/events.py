@@ -54,6 +54,15 @@ class LaneEvents:
             lambda find_current: plan_tasks(steps, event, find_current, destinations),
         )
 
+    def beat(self, lane: str, steps: Sequence[Step]) -> None:
+        """See the port."""
+        if not steps:
+            return
+        destinations = self._destinations()
+        self._outbox.settle_beat(
+            lane, lambda find_current: plan_tasks(steps, None, find_current, destinations)
+        )
+
     def park(self, parked: ParkedEvent) -> None:
         """See the port."""
         self._outbox.park(parked)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from gateway.store.outbox import Outbox
 from gateway.store.reclaim import Reclaimer
 from gateway.store.stability import Stability
 from gateway.store.tasks import Tasks
@@ -17,8 +18,11 @@ _FORGET_EVERY_S = 600.0
 class Housekeeping:
     """One thread's work."""
 
-    def __init__(self, tasks: Tasks, reclaimer: Reclaimer, stability: Stability) -> None:
+    def __init__(
+        self, tasks: Tasks, outbox: Outbox, reclaimer: Reclaimer, stability: Stability
+    ) -> None:
         self._tasks = tasks
+        self._outbox = outbox
         self._reclaimer = reclaimer
         self._stability = stability
         self._forgot_at = -_FORGET_EVERY_S
@@ -33,7 +37,7 @@ class Housekeeping:
     def _forget(self) -> int:
         if time.monotonic() - self._forgot_at < _FORGET_EVERY_S:
             return 0
-        forgotten = self._tasks.forget_ended(HISTORY_S)
+        forgotten = self._tasks.forget_ended(HISTORY_S) + self._outbox.forget_notices()
         if not forgotten:  # else there may be more of them
             self._forgot_at = time.monotonic()
         return forgotten

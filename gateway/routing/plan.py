@@ -13,9 +13,12 @@ FindCurrent = Callable[[str], Version | None]
 
 
 def plan_tasks(
-    steps: Sequence[Step], event: Event, find_current: FindCurrent, destinations: Collection[str]
+    steps: Sequence[Step],
+    event: Event | None,
+    find_current: FindCurrent,
+    destinations: Collection[str],
 ) -> list[NewTask]:
-    """The tasks of one callback.
+    """The tasks of one callback. event: None for OnHeartBeat.
 
     The event's own instance means the version that the event is about, whatever is current now.
     Raises NotFound (no such instance), UnknownDestination; the messages begin with the script line.
@@ -55,8 +58,8 @@ def _root(step: Step, by_number: dict[int, Step]) -> Step:
     return step
 
 
-def _find(subject: str, event: Event, find_current: FindCurrent, step: Step) -> Version:
-    if subject == event.version.instance_id:
+def _find(subject: str, event: Event | None, find_current: FindCurrent, step: Step) -> Version:
+    if event and event.version and subject == event.subject:
         return event.version
     found = find_current(subject)
     if found is None:

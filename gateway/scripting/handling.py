@@ -12,9 +12,9 @@ from gateway.errors import (
     UnknownDestination,
 )
 from gateway.logs import logger
-from gateway.model import Event, ParkedEvent, Step
-from gateway.scripting.callbacks import ON_STORED_INSTANCE
-from gateway.scripting.script import LoadedScript
+from gateway.model import Event, Facts, Origin, ParkedEvent, Step
+from gateway.scripting.callbacks import ON_HEARTBEAT, TOLD_OF_RESOURCE
+from gateway.scripting.script import LoadedScript, origin_table
 from gateway.scripting.surroundings import Stopping, Surroundings
 from gateway.scripting.watch import GivenUp
 
@@ -36,7 +36,7 @@ class Handler:
         """
         started_s = time.monotonic()
         try:
-            steps = self._ask(event, loaded, give_up) if loaded.wants_events else ()
+            steps = self._ask(event, loaded, give_up) if event.kind in loaded.callbacks else ()
             self._around.persist(
                 lambda: self._around.queue.settle(self._lane, event, steps),
                 final=(NotFound, UnknownDestination),
@@ -54,7 +54,8 @@ class Handler:
             "event handled",
             script=self._lane,
             event_id=event.event_id,
-            instance=event.version.instance_id,
+            callback=event.kind,
+            subject=event.subject,
             steps=len(steps),
             ms=round((time.monotonic() - started_s) * 1000, 1),
         )
@@ -66,7 +67,8 @@ class Handler:
         parked = ParkedEvent(
             lane=self._lane,
             event_id=event.event_id,
-            instance_id=event.version.instance_id,
+            kind=event.kind,
+            subject=event.subject,
             error_kind=error.kind,
             error=str(error),
             traceback=traceback,
@@ -79,23 +81,69 @@ class Handler:
             "event parked",
             script=self._lane,
             event_id=event.event_id,
-            instance=event.version.instance_id,
+            callback=event.kind,
+            subject=event.subject,
             kind=error.kind,
             reason=str(error),
             traceback=traceback,
         )
 
+    def beat(self, loaded: LoadedScript, give_up: Callable[[], None]) -> bool:
+        """Call OnHeartBeat. False: the runtime must not be used again. Raises as handle() does.
+
+        When it fails there is nothing to keep: the next one comes soon.
+        """
+        try:
+            steps = self._call(loaded, ON_HEARTBEAT.name, (), None, give_up)
+            self._around.persist(
+                lambda: self._around.queue.beat(self._lane, steps),
+                final=(NotFound, UnknownDestination),
+            )
+        except GatewayError as exc:
+            self._around.metrics.errors.labels(kind=exc.kind).inc()
+            log.error(
+                "callback failed",
+                script=self._lane,
+                callback=ON_HEARTBEAT.name,
+                kind=exc.kind,
+                reason=str(exc),
+                traceback=getattr(exc, "traceback", ""),
+            )
+            return not isinstance(exc, ScriptTimedOut | ScriptOutOfMemory)
+        return True
+
     def _ask(
         self, event: Event, loaded: LoadedScript, give_up: Callable[[], None]
     ) -> Sequence[Step]:
         """The steps that the script wants. Raises GatewayError, GivenUp."""
-        tags = self._around.tags.of(event.version)
-        seconds = self._around.metrics.script_seconds.labels(
-            script=self._lane, callback=ON_STORED_INSTANCE.name
-        )
+        facts = self._facts(event)
+        if facts is None and event.kind in TOLD_OF_RESOURCE:
+            log.debug("event is about what is gone", script=self._lane, event_id=event.event_id)
+            return ()
+        if facts is None:
+            return self._call(loaded, event.kind, [event.subject], None, give_up)
+        told = (event.subject, facts.tags, facts.metadata, origin_table(facts.origin))
+        return self._call(loaded, event.kind, told, facts.origin, give_up)
+
+    def _facts(self, event: Event) -> Facts | None:
+        if event.version is not None:
+            return Facts(self._around.tags.of(event.version), event.metadata, event.origin)
+        if event.kind in TOLD_OF_RESOURCE:
+            return self._around.tags.of_resource(event.subject)
+        return None
+
+    def _call(
+        self,
+        loaded: LoadedScript,
+        callback: str,
+        arguments: Sequence[object],
+        cause: Origin | None,
+        give_up: Callable[[], None],
+    ) -> Sequence[Step]:
+        seconds = self._around.metrics.script_seconds.labels(script=self._lane, callback=callback)
         with seconds.time():
             return self._around.watch.run(
-                lambda: loaded.on_stored_instance(event, tags),
+                lambda: loaded.handle(callback, *arguments, cause=cause),
                 limit_s=loaded.script.settings.timeout_s,
                 give_up=give_up,
             )

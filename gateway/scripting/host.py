@@ -1,6 +1,8 @@
-"""All scripts of the gateway: the folder, and a lane for each script in it."""
+"""All scripts of the gateway: a lane for each script of the folder, and one for the legacy set."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 from gateway.config.models import Scripts
 from gateway.errors import ScriptSyntaxError
@@ -10,10 +12,12 @@ from gateway.scripting.folder import FolderWatch
 from gateway.scripting.lane import Lane
 from gateway.scripting.script import Script
 from gateway.scripting.site import Site
-from gateway.scripting.sources import Snapshot
+from gateway.scripting.sources import Snapshot, snapshot_of
 from gateway.scripting.surroundings import Surroundings
 from gateway.scripting.watch import Watch
 
+# The lane of the files that Orthanc's LuaScripts would list. No file of the folder is called so.
+LEGACY = "LuaScripts"
 # How long past its limit a script is waited for before its thread is given up.
 GRACE_S = 2.0
 
@@ -33,7 +37,9 @@ class ScriptHost:
     ) -> None:
         self._settings = settings
         self._watch = Watch(grace_s)
-        self._around = Surroundings(queue, tags, site, metrics, self._watch)
+        self._around = Surroundings(
+            queue, tags, site, metrics, self._watch, heartbeat_s=settings.heartbeat_s
+        )
         self._lanes: dict[str, Lane] = {}
         self._present: tuple[str, ...] = ()
         self._folder = FolderWatch(settings.folder, self._carry_out, polling=settings.polling)
@@ -66,19 +72,30 @@ class ScriptHost:
         A running script may by now use a module that it did not use when that module changed.
         """
         for name in self._present:
-            if name not in snapshot.scripts:
+            if name != LEGACY and name not in snapshot.scripts:
                 self._lanes[name].remove()
-        self._present = tuple(snapshot.scripts)
-        for name in self._present:
-            lane = self._lanes.setdefault(name, Lane(name, self._around))
-            lane.open()
-            if lane.latest is None or lane.latest.is_outdated_by(snapshot):
-                self._renew(lane, snapshot)
+        self._present = (*self._legacy, *snapshot.scripts)
+        for name in snapshot.scripts:
+            self._update(name, snapshot, partial(Script.of, name, snapshot, self._settings))
+        for name in self._legacy:
+            files = snapshot_of(self._settings.legacy)
+            paths = [str(path) for path in self._settings.legacy]
+            self._update(name, files, partial(Script.legacy, name, files, paths, self._settings))
 
-    def _renew(self, lane: Lane, snapshot: Snapshot) -> None:
+    def _update(self, name: str, snapshot: Snapshot, renewed: Callable[[], Script]) -> None:
+        """Have the lane run what the files say now. renewed: raises ScriptSyntaxError."""
+        lane = self._lanes.setdefault(name, Lane(name, self._around))
+        lane.open()
+        if lane.latest is not None and not lane.latest.is_outdated_by(snapshot):
+            return
         try:
-            script = Script.of(lane.name, snapshot, self._settings)
+            script = renewed()
         except ScriptSyntaxError as exc:
             lane.refuse(exc)
         else:
             lane.install(script)
+
+    @property
+    def _legacy(self) -> tuple[str, ...]:
+        """The lane of the legacy set, if there is one."""
+        return (LEGACY,) if self._settings.legacy else ()

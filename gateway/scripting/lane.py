@@ -36,6 +36,7 @@ class Lane:
         self._is_open = False
         self._lock = threading.Lock()  # for what follows; never held while in Lua or in the queue
         self._is_removed = False
+        self._beat_at_s = time.monotonic() + surroundings.heartbeat_s
         self._latest: Script | None = None
         self._running: Script | None = None
         self._spare: LoadedScript | None = None  # of the running version: it was tried with this
@@ -97,6 +98,15 @@ class Lane:
                 return None
             wanted = self._workers[: self._running.settings.concurrency]
             return self._running if worker in wanted else None
+
+    def beat_is_due(self) -> bool:
+        """See Employer."""
+        period_s, now_s = self._around.heartbeat_s, time.monotonic()
+        with self._lock:
+            if not period_s or now_s < self._beat_at_s:
+                return False
+            self._beat_at_s = now_s + period_s
+            return True
 
     def load(self, script: Script, give_up: Callable[[], None]) -> LoadedScript:
         """See Employer."""

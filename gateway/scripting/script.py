@@ -1,16 +1,17 @@
 """One version of one script: its sources and settings, and the runtimes made of it."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gateway.config.models import Scripts
 from gateway.errors import ScriptError, ScriptSyntaxError
 from gateway.logs import logger
-from gateway.model import Event, Step
+from gateway.model import Origin, OriginKind, Step
 from gateway.scripting import header, primitives
-from gateway.scripting.callbacks import CALLBACKS, FINALIZE, INITIALIZE, ON_STORED_INSTANCE
+from gateway.scripting.callbacks import CALLBACKS, FINALIZE, INITIALIZE
 from gateway.scripting.header import LaneSettings
 from gateway.scripting.options import PrimitiveRefused, Value
+from gateway.scripting.outside import OutsideCalls, Runner
 from gateway.scripting.primitives import Call, Plan
 from gateway.scripting.runtime import Refused, Runtime, without_preamble
 from gateway.scripting.shell import Outcome, Shell
@@ -18,17 +19,29 @@ from gateway.scripting.site import Site
 from gateway.scripting.sources import Snapshot
 
 log = logger("scripting")
+# Legacy scripts hold whole files of instances in a string.
+_LEGACY_MEMORY_MB = 1024
 
 
 class Script:
-    """A script as it was in one snapshot of the folder. Only `used` changes."""
+    """A script as it was in one snapshot of its files. Only `used` changes.
 
-    def __init__(self, name: str, files: Mapping[str, bytes], settings: LaneSettings) -> None:
+    parts: the files that are run, in this order, in one runtime: later definitions replace earlier.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        settings: LaneSettings,
+        parts: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.settings = settings
+        self.parts = tuple(parts) or (name,)
         self._files = files
         # Paths that the script came to need, also those it asked for in vain.
-        self._used = {name}
+        self._used = set(self.parts)
 
     @classmethod
     def of(cls, name: str, snapshot: Snapshot, defaults: Scripts) -> "Script":
@@ -42,10 +55,31 @@ class Script:
             raise ScriptSyntaxError(str(exc)) from exc
         return cls(name, snapshot.files, settings)
 
-    @property
-    def source(self) -> bytes:
-        """The script file itself."""
-        return self._files[self.name]
+    @classmethod
+    def legacy(
+        cls, name: str, snapshot: Snapshot, paths: Sequence[str], defaults: Scripts
+    ) -> "Script":
+        """Several files as one script, as Orthanc's LuaScripts. Raises ScriptSyntaxError.
+
+        Orthanc sets no limits: those here are wide. A header in the first file counts for all.
+        """
+        for path in paths:
+            if path in snapshot.faults:
+                raise ScriptSyntaxError(str(snapshot.faults[path]))
+        wide = defaults.model_copy(
+            update={
+                "profile": "trusted",
+                "concurrency": 1,
+                "timeout_s": defaults.legacy_timeout_s,
+                "memory_mb": max(defaults.memory_mb, _LEGACY_MEMORY_MB),
+            }
+        )
+        first = cls.of(paths[0], snapshot, wide)
+        return cls(name, snapshot.files, first.settings, paths)
+
+    def sources(self) -> Iterator[tuple[str, bytes]]:
+        """Name and text of each part."""
+        return ((part, self._files[part]) for part in self.parts)
 
     @property
     def version(self) -> str:
@@ -84,8 +118,11 @@ class LoadedScript:
         self._site = site
         self._say = say or self._log
         self._plan: Plan | None = None
+        self._generation = 1
         settings = script.settings
         self._shell = Shell(lambda: self._runtime.seconds_left)
+        runner = Runner(script.name, lambda: self.origin, lambda: self._runtime.seconds_left)
+        self._outside = OutsideCalls(runner, site.outside)
         self._runtime = Runtime(
             settings.profile,
             memory_mb=settings.memory_mb,
@@ -100,6 +137,7 @@ class LoadedScript:
                 "pipe_read": self._shell.read,
                 "pipe_write": self._pipe_write,
                 "pipe_close": self._shell.close,
+                **self._outside.functions(),
             },
         )
         self.callbacks: tuple[str, ...] = ()
@@ -109,26 +147,28 @@ class LoadedScript:
             self.close()
             raise
 
-    @property
-    def wants_events(self) -> bool:
-        """False when no callback would be called for an event."""
-        return ON_STORED_INSTANCE.name in self.callbacks
+    def handle(
+        self, callback: str, *arguments: object, cause: Origin | None = None
+    ) -> Sequence[Step]:
+        """What the script wants done. Raises ScriptError: then nothing is to be done.
 
-    def on_stored_instance(self, event: Event, tags: Mapping[str, object]) -> Sequence[Step]:
-        """What the script wants done. Raises ScriptError: then nothing is to be done."""
-        plan = self._plan = Plan(self._site)
+        cause: of the instance that the event is about, if it is about one.
+        """
+        if cause is not None:
+            self._generation = cause.generation + 1
+        may_command = self.script.settings.profile == "trusted"
+        plan = self._plan = Plan(self._site, generation=self._generation, may_command=may_command)
         try:
-            self._runtime.call(
-                ON_STORED_INSTANCE.name,
-                event.version.instance_id,
-                tags,
-                event.metadata,
-                origin_table(event),
-                timeout_s=self.script.settings.timeout_s,
-            )
+            self._runtime.call(callback, *arguments, timeout_s=self.script.settings.timeout_s)
         finally:
             self._plan = None
+            self._generation = 1
         return plan.steps
+
+    @property
+    def origin(self) -> Origin:
+        """Of what the script hands to the gateway at this moment."""
+        return Origin(OriginKind.LUA, generation=self._generation)
 
     def finalize(self) -> None:
         """Tell the script that its runtime ends. Raises ScriptError."""
@@ -137,15 +177,18 @@ class LoadedScript:
     def close(self) -> None:
         """Forget the runtime, and end the commands that it has started and not waited for."""
         self._shell.end()
+        self._outside.close()
         self._runtime.close()
 
     def interrupt(self) -> None:
-        """From another thread: end the command that the script is waiting for."""
+        """From another thread: end the command or request that the script is waiting for."""
         self._shell.interrupt()
+        self._outside.interrupt()
 
     def _load(self) -> None:
-        self._runtime.compile(self.script.source, self.script.name)
-        self._runtime.run(timeout_s=self.script.settings.timeout_s)
+        for part, source in self.script.sources():
+            self._runtime.compile(source, part)
+            self._runtime.run(timeout_s=self.script.settings.timeout_s)
         self.callbacks = tuple(
             callback.name for callback in CALLBACKS if self._runtime.defines(callback.name)
         )
@@ -198,9 +241,8 @@ def _legible(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def origin_table(event: Event) -> dict[str, str]:
+def origin_table(origin: Origin) -> dict[str, str]:
     """The `origin` of a callback, with Orthanc's keys; what is not known is absent."""
-    origin = event.origin
     table = {
         "RequestOrigin": origin.kind.value,
         "RemoteAet": origin.calling_aet,

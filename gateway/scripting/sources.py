@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,9 +42,25 @@ def take_snapshot(folder: Path) -> Snapshot:
         except FileNotFoundError:
             continue  # gone between listing and reading: as if it had not been listed
         except (OSError, ValueError) as exc:
-            reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-            faults[path] = Fault(path, f"cannot be read: {reason}")
+            faults[path] = _unreadable(path, exc)
     return Snapshot(files, faults)
+
+
+def snapshot_of(paths: Iterable[Path]) -> Snapshot:
+    """Read these files, each known by the path as it was given."""
+    files: dict[str, bytes] = {}
+    faults: dict[str, Fault] = {}
+    for path in paths:
+        try:
+            files[str(path)] = _read(path)
+        except (OSError, ValueError) as exc:
+            faults[str(path)] = _unreadable(str(path), exc)
+    return Snapshot(files, faults)
+
+
+def _unreadable(path: str, error: OSError | ValueError) -> Fault:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return Fault(path, f"cannot be read: {reason}")
 
 
 def _lua_files(

@@ -23,13 +23,17 @@ class Stopping(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The same for all lanes. stopping: set when the gateway stops."""
+    """The same for all lanes. stopping: set when the gateway stops.
+
+    heartbeat_s: how often OnHeartBeat is called; 0 for never.
+    """
 
     queue: EventQueue
     tags: Tags
     site: Site
     metrics: Metrics
     watch: Watch
+    heartbeat_s: float = 0
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def persist(self, action: Callable[[], T], *, final: tuple[type[GatewayError], ...] = ()) -> T:

@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.errors import ScriptError, ScriptTimedOut
 from gateway.logs import logger
 from gateway.model import Event
-from gateway.scripting.callbacks import FINALIZE
+from gateway.scripting.callbacks import FINALIZE, ON_HEARTBEAT
 from gateway.scripting.handling import Handler
 from gateway.scripting.inbox import Inbox
 from gateway.scripting.script import LoadedScript, Script
@@ -29,6 +29,9 @@ class Employer(Protocol):
 
     def version_for(self, worker: "Worker") -> Script | None:
         """The version that the worker should run now; None when it should end."""
+
+    def beat_is_due(self) -> bool:
+        """Whether it is time for OnHeartBeat; who is told so has to call it."""
 
     def load(self, script: Script, give_up: Callable[[], None]) -> LoadedScript:
         """A runtime of its own with that version. Raises ScriptError, GivenUp."""
@@ -100,6 +103,9 @@ class Worker:
             if loaded is None:
                 self._around.stopping.wait(_LOAD_AGAIN_AFTER_S)
                 continue
+            if ON_HEARTBEAT.name in loaded.callbacks and self._lane.beat_is_due():
+                self._beat(loaded)
+                continue
             event = self._around.persist(self._inbox.take)
             if event is None:
                 self._around.persist(lambda: self._inbox.wait(_IDLE_S))
@@ -118,6 +124,10 @@ class Worker:
         )
         self._inbox.done(event)
         if not healthy:
+            self._drop()
+
+    def _beat(self, loaded: LoadedScript) -> None:
+        if not self._handler.beat(loaded, lambda: self._lane.lost(self, loaded.script, None)):
             self._drop()
 
     def _load(self, script: Script) -> LoadedScript | None:

@@ -1,11 +1,15 @@
 """The index database: connections that are safe to acknowledge on, and its migrations."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from gateway.errors import StoreError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 # How long a writer waits for another process (`gateway queue retry`) to end its transaction.
@@ -30,9 +34,27 @@ def migrate(engine: Engine) -> None:
     """Bring the schema to the newest revision."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with writer(engine).begin() as connection:
+    with rebuilding(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def rebuilding(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which a table may be put in the place of another that rows refer to.
+
+    SQLite changes most things about a table only so (sqlite.org/lang_altertable.html, section 7).
+    """
+    with writer(engine).connect() as connection:
+        connection.connection.execute("PRAGMA foreign_keys=OFF")  # has no effect once it has begun
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise StoreError(f"rows refer to nothing after a migration: {broken[:3]}")
+        finally:
+            connection.connection.execute("PRAGMA foreign_keys=ON")
 
 
 def writer(engine: Engine) -> Engine:

@@ -120,7 +120,12 @@ def add_arrival(
         resources.enter(connection, summary)
     connection.execute(
         _ADD_EVENT,
-        {"kind": EventKind.STORED_INSTANCE, "version_id": version_id, "created_at": time.time()},
+        {
+            "kind": EventKind.STORED_INSTANCE,
+            "subject": identifiers.instance_id,
+            "version_id": version_id,
+            "created_at": time.time(),
+        },
     )
     return Arrived(version_id, outcome, new.storage_key)
 
@@ -218,7 +223,12 @@ def as_version(row: Row[Any]) -> Version:
 def as_origin(row: Row[Any]) -> Origin:
     """Who handed us the version of this row."""
     return Origin(
-        OriginKind(row.origin_kind), row.calling_aet, row.called_aet, row.remote_ip, row.username
+        OriginKind(row.origin_kind),
+        row.calling_aet,
+        row.called_aet,
+        row.remote_ip,
+        row.username,
+        row.generation,
     )
 
 
@@ -260,6 +270,7 @@ def _insert_version(
         "called_aet": origin.called_aet,
         "remote_ip": origin.remote_ip,
         "username": origin.username,
+        "generation": origin.generation,
     }
     return int(connection.execute(_ADD_VERSION, columns).scalar_one())
 

@@ -26,7 +26,8 @@ from gateway.logs import logger
 from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Version
 from gateway.store import schema
 from gateway.store.committer import Committer
-from gateway.store.instances import as_origin, as_version, find_current, select_versions
+from gateway.store.instances import as_origin, as_version, find_current
+from gateway.store.notices import forget_notices
 from gateway.store.reception import reception
 from gateway.store.resource_metadata import notes_of
 from gateway.store.tasks import Kind, OnWaiting, add_plan
@@ -52,9 +53,17 @@ class Mark(StrEnum):
 
 # Statements that run once per event are made once: making one costs more than running it.
 _EVENTS = (
-    select_versions()
-    .add_columns(_events.c.event_id, _events.c.kind, _events.c.version_id)
-    .join(_events, _events.c.version_id == schema.version.c.version_id)
+    select(
+        _events.c.event_id,
+        _events.c.kind,
+        _events.c.subject,
+        schema.version,
+        schema.instance.c.sop_class_uid,
+        schema.instance.c.sop_instance_uid,
+    )
+    .select_from(_events)
+    .outerjoin(schema.version, schema.version.c.version_id == _events.c.version_id)
+    .outerjoin(schema.instance, schema.instance.c.instance_id == schema.version.c.instance_id)
     .limit(bindparam("at_most"))
 )
 _AGAIN = (
@@ -81,6 +90,11 @@ _ADVANCE_IN_ORDER = (
         ),
     )
     .values(cursor=bindparam("reached"))
+)
+_NUMBER = (
+    insert(_events)
+    .values(kind="OnHeartBeat", subject="", created_at=bindparam("now"))
+    .returning(_events.c.event_id)
 )
 _COUNT_HANDLED = (
     update(_lanes)
@@ -149,8 +163,8 @@ class Outbox:
             again = connection.execute(_AGAIN, {"lane": lane, "at_most": limit}).all()
             at_most = {"lane": lane, "at_most": limit - len(again)}
             rows = [*again, *connection.execute(_FRESH, at_most).all()]
-            notes = notes_of(connection, {row.instance_id for row in rows})
-        return [_as_event(row, notes.get(row.instance_id, {})) for row in rows]
+            notes = notes_of(connection, {row.subject for row in rows if row.version_id})
+        return [_as_event(row, notes.get(row.subject, {})) for row in rows]
 
     def settle(self, lane: str, event_id: int, plan: Planner) -> None:
         """Commit a plan and the lane's progress in one transaction. Raises what `plan` raises.
@@ -164,6 +178,22 @@ class Outbox:
             _advance(connection, lane, event_id)
             connection.execute(_COUNT_HANDLED, {"lane": lane})
             return waiting
+
+        for action, destination in self._committer.commit(apply):
+            self._on_waiting(action, destination)
+
+    def settle_beat(self, lane: str, plan: Planner) -> None:
+        """Commit the plan of a callback that no event has called. Raises what `plan` raises.
+
+        It gets the number of an event of its own, which nobody else sees: plans are told apart by
+        that.
+        """
+
+        def apply(connection: Connection) -> set[Kind]:
+            tasks = plan(lambda instance_id: find_current(connection, instance_id))
+            number = connection.execute(_NUMBER, {"now": time.time()}).scalar_one()
+            connection.execute(delete(_events).where(_events.c.event_id == number))
+            return add_plan(connection, lane, number, tasks)
 
         for action, destination in self._committer.commit(apply):
             self._on_waiting(action, destination)
@@ -204,13 +234,22 @@ class Outbox:
         """Events whose callback failed, oldest first."""
         with self._engine.connect() as connection:
             rows = connection.execute(
-                select(_marks, schema.version.c.instance_id)
+                select(_marks, _events.c.kind, _events.c.subject)
                 .join(_events, _events.c.event_id == _marks.c.event_id)
-                .join(schema.version, schema.version.c.version_id == _events.c.version_id)
                 .where(_marks.c.state == Mark.PARKED)
                 .order_by(_marks.c.parked_at)
             ).all()
         return [_as_parked(row) for row in rows]
+
+    def forget_notices(self) -> int:
+        """Remove events that are about no file and that nobody needs any more; how many."""
+
+        def apply(connection: Connection) -> int:
+            may_return = _lanes.c.closed_at > bindparam("closed_after")
+            readers = select(_lanes.c.name).where(_lanes.c.active | may_return)
+            return forget_notices(connection, connection.scalars(readers, lanes_now()).all())
+
+        return self._committer.commit(apply)
 
     def retry_events(self, which: Collection[tuple[str, int]]) -> int:
         """Have parked events handled again; answer how many there were."""
@@ -338,9 +377,12 @@ def _forget_mark(connection: Connection, lane: str, event_id: int) -> None:
 
 
 def _as_event(row: Row[Any], notes: Mapping[str, str]) -> Event:
+    if row.version_id is None:
+        return Event(row.event_id, EventKind(row.kind), row.subject)
     return Event(
         event_id=row.event_id,
         kind=EventKind(row.kind),
+        subject=row.subject,
         version=as_version(row),
         origin=as_origin(row),
         metadata={**notes, **reception(row)},
@@ -375,7 +417,8 @@ def _as_parked(row: Row[Any]) -> ParkedEvent:
     return ParkedEvent(
         lane=row.lane,
         event_id=row.event_id,
-        instance_id=row.instance_id,
+        kind=EventKind(row.kind),
+        subject=row.subject,
         error_kind=row.error_kind,
         error=row.error,
         traceback=row.traceback,

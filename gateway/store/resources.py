@@ -23,7 +23,7 @@ from gateway.dicom.identifiers import resource_ids
 from gateway.dicom.main_tags import IDENTIFIER_TAGS, normalized, of_level
 from gateway.errors import NotFound
 from gateway.model import Level, Summary
-from gateway.store import schema
+from gateway.store import notices, schema
 
 _resource, _identifier, _change = schema.resource, schema.identifier, schema.change
 _attachment = schema.attachment
@@ -45,6 +45,13 @@ class ChangeKind(StrEnum):
     UPDATED_ATTACHMENT = "UpdatedAttachment"
 
 
+_TOLD = {
+    ChangeKind.STABLE_SERIES: notices.STABLE,
+    ChangeKind.STABLE_STUDY: notices.STABLE,
+    ChangeKind.STABLE_PATIENT: notices.STABLE,
+    ChangeKind.UPDATED_METADATA: notices.UPDATED,
+    ChangeKind.UPDATED_ATTACHMENT: notices.UPDATED,
+}
 _IS_NEW = {
     Level.INSTANCE: ChangeKind.NEW_INSTANCE,
     Level.SERIES: ChangeKind.NEW_SERIES,
@@ -105,6 +112,7 @@ def leave(connection: Connection, instance_id: str) -> None:
 
 def forget(connection: Connection, resource_ids: Collection[str]) -> None:
     """Remove resources that have no children any more, with all that belongs to them."""
+    _tell_of_deletion(connection, resource_ids)
     detach_files(connection, _attachment.c.resource_id.in_(resource_ids))
     for table in (*_BELONGINGS, _resource):
         connection.execute(delete(table).where(table.c.resource_id.in_(resource_ids)))
@@ -129,11 +137,14 @@ def detach_files(connection: Connection, which: ColumnElement[bool]) -> None:
 
 
 def log_change(connection: Connection, kind: ChangeKind, level: Level, resource_id: str) -> None:
-    """Add one entry to the log of changes."""
+    """Add one entry to the log of changes, and tell the lanes of what has a callback."""
+    now = time.time()
     connection.execute(
         _ADD_CHANGES,
-        {"kind": kind, "level": level, "resource_id": resource_id, "created_at": time.time()},
+        {"kind": kind, "level": level, "resource_id": resource_id, "created_at": now},
     )
+    if kind in _TOLD:
+        notices.add_notice(connection, _TOLD[kind][level], resource_id, now)
 
 
 def level_of(connection: Connection, resource_id: str) -> Level:
@@ -156,6 +167,17 @@ def ancestors(connection: Connection, resource_id: str) -> list[str]:
             select(_resource.c.parent_id).where(_resource.c.resource_id == current)
         )
     return found
+
+
+def _tell_of_deletion(connection: Connection, resource_ids: Collection[str]) -> None:
+    if not any(notices.is_wanted(connection, kind) for kind in notices.DELETED.values()):
+        return
+    levels = select(_resource.c.resource_id, _resource.c.level).where(
+        _resource.c.resource_id.in_(resource_ids)
+    )
+    now = time.time()
+    for resource_id, level in connection.execute(levels).all():
+        notices.add_notice(connection, notices.DELETED[Level(level)], resource_id, now)
 
 
 def _describe_anew(connection: Connection, instance_id: str, summary: Summary, now: float) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -59,6 +60,7 @@ version = Table(
     Column("called_aet", Text, nullable=False),
     Column("remote_ip", Text, nullable=False),
     Column("username", Text, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 
@@ -163,6 +165,15 @@ remote = Table(
     Column("settings", JSON, nullable=False),
 )
 
+# What scripts keep for good.
+key_value = Table(
+    "key_value",
+    metadata,
+    Column("store", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
 # What was asked for over REST and takes time; kept until the history is full.
 job = Table(
     "job",
@@ -189,7 +200,10 @@ event = Table(
     metadata,
     Column("event_id", Integer, primary_key=True, autoincrement=True),
     Column("kind", String(32), nullable=False),
-    Column("version_id", ForeignKey("version.version_id"), nullable=False, index=True),
+    # The id of what it is about: an instance, series, study, patient or job.
+    Column("subject", String(44), nullable=False),
+    # The file that was stored; null for events of other kinds.
+    Column("version_id", ForeignKey("version.version_id"), index=True),
     Column("created_at", Float, nullable=False),
     sqlite_autoincrement=True,
 )

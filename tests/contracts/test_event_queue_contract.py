@@ -52,13 +52,13 @@ def harness(request) -> Harness:
 
 def parked(event: Event, lane: str = "a") -> ParkedEvent:
     return ParkedEvent(
-        lane, event.event_id, event.version.instance_id, "script-error", "no", "", "v",
+        lane, event.event_id, event.kind, event.subject, "script-error", "no", "", "v",
         datetime.now(UTC),
     )  # fmt: skip
 
 
 def forward(event: Event, to: str) -> Step:
-    return Step(1, Action.FORWARD, event.version.instance_id, None, to, {}, "a.lua:1")
+    return Step(1, Action.FORWARD, event.subject, None, to, {}, "a.lua:1")
 
 
 def test_a_new_lane_begins_with_the_next_event(harness):

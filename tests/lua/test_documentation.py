@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from scripting_support import load, make_event
+from scripting_support import load, make_event, on_stored_instance
 
 from gateway.scripting.callbacks import CALLBACKS
 from gateway.scripting.header import KEYS
@@ -62,5 +62,5 @@ def test_every_example_runs(example):
         )
     loaded = load(example, destinations=["archive", "pacs", "research"])
     if loaded.wants_events:
-        loaded.on_stored_instance(make_event(), {"Modality": "CT"})
+        on_stored_instance(loaded, make_event(), {"Modality": "CT"})
     loaded.finalize()

@@ -4,7 +4,7 @@ import os
 import time
 
 import pytest
-from scripting_support import INSTANCE_ID, load, make_event, said, steps_of
+from scripting_support import INSTANCE_ID, load, make_event, on_stored_instance, said, steps_of
 
 from gateway.errors import ScriptError, ScriptSyntaxError, ScriptTimedOut
 
@@ -100,7 +100,7 @@ def test_globals_and_locals_of_the_file_live_from_event_to_event():
         " if a + b == 6 then Delete(id) end end"
     )
 
-    assert [len(loaded.on_stored_instance(make_event(n), {})) for n in range(3)] == [0, 0, 1]
+    assert [len(on_stored_instance(loaded, make_event(n), {})) for n in range(3)] == [0, 0, 1]
 
 
 # --- modules ---------------------------------------------------------------------------------

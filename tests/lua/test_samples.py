@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from scripting_support import INSTANCE_ID, load, make_event
+from scripting_support import INSTANCE_ID, load, make_event, on_stored_instance
 
 from gateway.config.models import Scripts
 from gateway.dicom.syntaxes import lookup
@@ -36,7 +36,7 @@ def test_no_sample_has_a_fault():
 def test_an_image_is_compressed_and_its_result_forwarded():
     event = make_event(1, TransferSyntax=EXPLICIT_LE)
 
-    transcode, forward = compression().on_stored_instance(event, {})
+    transcode, forward = on_stored_instance(compression(), event, {})
 
     assert (transcode.action, transcode.subject) == (Action.TRANSCODE, INSTANCE_ID)
     assert transcode.parameters == {
@@ -57,13 +57,13 @@ def test_the_stored_image_is_replaced_when_the_setting_says_so():
 
 @pytest.mark.parametrize("syntax", [J2K_LOSSLESS, J2K])
 def test_what_is_jpeg_2000_already_is_forwarded_as_it_is(syntax):
-    (forward,) = compression().on_stored_instance(make_event(1, TransferSyntax=syntax), {})
+    (forward,) = on_stored_instance(compression(), make_event(1, TransferSyntax=syntax), {})
 
     assert (forward.action, forward.subject) == (Action.FORWARD, INSTANCE_ID)
 
 
 def test_the_archive_gets_everything_without_loss():
-    archive, _teaching = per_destination().on_stored_instance(make_event(1), {"Modality": "US"})
+    archive, _teaching = on_stored_instance(per_destination(), make_event(1), {"Modality": "US"})
 
     assert archive.destination == "archive"
     rungs = [rung for rung in archive.parameters["ladder"] if rung != "*"]
@@ -73,8 +73,8 @@ def test_the_archive_gets_everything_without_loss():
 
 @pytest.mark.parametrize(("modality", "may_lose"), [("US", True), ("CT", False), (None, False)])
 def test_the_teaching_collection_gets_jpeg_of_what_may_lose(modality, may_lose):
-    _archive, teaching = per_destination().on_stored_instance(
-        make_event(1), {"Modality": modality} if modality else {}
+    _archive, teaching = on_stored_instance(
+        per_destination(), make_event(1), {"Modality": modality} if modality else {}
     )
 
     assert (JPEG in teaching.parameters["ladder"]) is may_lose

@@ -20,7 +20,7 @@ from gateway.cli import queue as queue_commands
 from gateway.cli.options import parse_address
 from gateway.config.models import Configuration
 from gateway.errors import CannotListen, NotFound, RemoteUnreachable
-from gateway.model import Action, LaneStatus, ParkedEvent, TaskRow, TaskState
+from gateway.model import Action, EventKind, LaneStatus, ParkedEvent, TaskRow, TaskState
 
 WHEN = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 
@@ -45,7 +45,15 @@ def task(number: int, state: TaskState = TaskState.PARKED, **changes) -> TaskRow
 
 def event(number: int, lane: str = "route.lua") -> ParkedEvent:
     return ParkedEvent(
-        lane, number, "2c-3d", "script-error", "route.lua:7: nil value", "stack", "abc", WHEN
+        lane,
+        number,
+        EventKind.STORED_INSTANCE,
+        "2c-3d",
+        "script-error",
+        "route.lua:7: nil value",
+        "stack",
+        "abc",
+        WHEN,
     )
 
 

@@ -42,6 +42,11 @@ class FakeStability:
         return self.settled
 
 
+class FakeOutbox:
+    def forget_notices(self) -> int:
+        return 0
+
+
 def work(housekeeping: Housekeeping) -> bool:
     return housekeeping.work(lambda: False)
 
@@ -51,13 +56,15 @@ def work(housekeeping: Housekeeping) -> bool:
     [(0, 0, 0, False), (1, 0, 0, True), (0, 1, 0, True), (0, 0, 1, True)],
 )
 def test_it_goes_on_while_there_was_something_to_do(deletions, files, settled, found_work):
-    housekeeping = Housekeeping(FakeTasks(deletions), FakeReclaimer(files), FakeStability(settled))
+    housekeeping = Housekeeping(
+        FakeTasks(deletions), FakeOutbox(), FakeReclaimer(files), FakeStability(settled)
+    )
     assert work(housekeeping) is found_work
 
 
 def test_history_is_looked_at_now_and_then_only():
     tasks = FakeTasks()
-    housekeeping = Housekeeping(tasks, FakeReclaimer(), FakeStability())
+    housekeeping = Housekeeping(tasks, FakeOutbox(), FakeReclaimer(), FakeStability())
     for _ in range(5):
         work(housekeeping)
     assert tasks.asked_to_forget == 1
@@ -66,7 +73,7 @@ def test_history_is_looked_at_now_and_then_only():
 def test_all_that_is_old_enough_is_forgotten_however_much_it_is():
     """A busy site ends far more tasks in ten minutes than one call forgets."""
     tasks = FakeTasks(forgotten=(10_000, 10_000, 7))
-    housekeeping = Housekeeping(tasks, FakeReclaimer(), FakeStability())
+    housekeeping = Housekeeping(tasks, FakeOutbox(), FakeReclaimer(), FakeStability())
     while work(housekeeping):
         pass
     assert tasks.forgotten == []

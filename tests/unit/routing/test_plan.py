@@ -28,7 +28,7 @@ def version(number: int, instance_id: str) -> Version:
 
 
 EVENT = Event(
-    1, EventKind.STORED_INSTANCE, version(10, HERE), Origin(OriginKind.DICOM), {}
+    1, EventKind.STORED_INSTANCE, HERE, version(10, HERE), Origin(OriginKind.DICOM), {}
 )  # fmt: skip
 CURRENT = {HERE: version(99, HERE), THERE: version(20, THERE)}
 

@@ -1,7 +1,15 @@
 """What primitives plan, as called from Lua."""
 
 import pytest
-from scripting_support import INSTANCE_ID, OTHER_ID, load, make_event, said, steps_of
+from scripting_support import (
+    INSTANCE_ID,
+    OTHER_ID,
+    load,
+    make_event,
+    on_stored_instance,
+    said,
+    steps_of,
+)
 
 from gateway.config.models import Destination
 from gateway.errors import ScriptError
@@ -93,7 +101,7 @@ def test_a_ladder_can_be_made_where_no_event_is_handled():
         "local ladder = transcode_ladder('j2k', 'explicit')"
         " function OnStoredInstance(id) print(Transcode(id, ladder)) end"
     )
-    (step,) = loaded.on_stored_instance(make_event(), {})
+    (step,) = on_stored_instance(loaded, make_event(), {})
 
     assert step.parameters["ladder"] == [J2K, EXPLICIT]
 
@@ -202,10 +210,10 @@ def test_a_result_means_nothing_for_another_event():
         "local kept function OnStoredInstance(id)"
         " if kept then Delete(kept) else kept = Transcode(id, 'j2k') end end"
     )
-    loaded.on_stored_instance(make_event(), {})
+    on_stored_instance(loaded, make_event(), {})
 
     with pytest.raises(ScriptError, match="is the result of a step of another event"):
-        loaded.on_stored_instance(make_event(), {})
+        on_stored_instance(loaded, make_event(), {})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select, text
 
 from gateway.store import schema
-from gateway.store.database import MIGRATIONS, migrate, open_database, writer
+from gateway.store.database import MIGRATIONS, migrate, open_database, rebuilding, writer
 from gateway.store.opened import open_store
 
 
@@ -77,7 +77,7 @@ def task_row(task_id: int, action: str, parameters: dict[str, object]) -> dict[s
 def move_to(engine, revision: str, *, up: bool) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with writer(engine).begin() as connection:
+    with rebuilding(engine) as connection:
         config.attributes["connection"] = connection
         (command.upgrade if up else command.downgrade)(config, revision)
 
@@ -106,6 +106,41 @@ def test_transcodings_that_an_earlier_version_planned_are_carried_out(engine):
     assert planned() == after
     move_to(engine, "0001", up=False)
     assert planned() == before
+
+
+def test_events_of_an_earlier_version_stay_and_their_numbers_go_on(engine):
+    """Also when all rows are gone: the cursors of lanes must not be ahead of new events."""
+    move_to(engine, "0005", up=False)
+    with writer(engine).begin() as connection:
+        connection.execute(text("INSERT INTO instance VALUES ('i', '', '', '', '', '')"))
+        connection.execute(
+            text(
+                "INSERT INTO version (version_id, instance_id, state, transfer_syntax_uid,"
+                " storage_key, size_bytes, content_sha256, created_at, origin_kind, calling_aet,"
+                " called_aet, remote_ip, username)"
+                " VALUES (7, 'i', 'current', '', 'k', 0, '', 0, 'Lua', '', '', '', '')"
+            )
+        )
+        connection.execute(text("INSERT INTO event VALUES (41, 'OnStoredInstance', 7, 0)"))
+        connection.execute(text("INSERT INTO event VALUES (42, 'OnStoredInstance', 7, 0)"))
+        connection.execute(text("DELETE FROM event WHERE event_id = 42"))
+        connection.execute(
+            text("INSERT INTO lane VALUES ('a', 1, 1, NULL, '', '[]', 0, 0, '', '')")
+        )
+        connection.execute(
+            text("INSERT INTO lane_event VALUES ('a', 41, 'parked', '', '', '', '', NULL)")
+        )
+    move_to(engine, "head", up=True)
+    with writer(engine).begin() as connection:
+        assert connection.execute(text("SELECT event_id, subject FROM event")).all() == [(41, "i")]
+        assert connection.scalar(text("SELECT event_id FROM lane_event")) == 41
+        connection.execute(
+            insert(schema.event), {"kind": "OnJobSuccess", "subject": "j", "created_at": 0.0}
+        )
+        assert connection.scalar(text("SELECT max(event_id) FROM event")) == 43
+    move_to(engine, "0005", up=False)
+    with engine.connect() as connection:
+        assert connection.scalars(text("SELECT event_id FROM event")).all() == [41]
 
 
 def test_every_connection_is_safe_to_acknowledge_on(engine):

@@ -39,6 +39,9 @@ pytestmark = pytest.mark.usefixtures("lane")
 def lane(store: Store) -> str:
     """A lane that collects events."""
     store.outbox.open_lane("lane.lua")
+    store.outbox.describe_lane(
+        "lane.lua", script_version="v", callbacks=["OnStoredInstance"], fault=""
+    )
     return "lane.lua"
 
 

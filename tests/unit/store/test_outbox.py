@@ -46,7 +46,11 @@ def settle(store: Store, event_id: int, lane: str = "a") -> None:
 
 
 def park(store: Store, event_id: int, lane: str = "a", error: str = "boom") -> None:
-    store.outbox.park(ParkedEvent(lane, event_id, "i", "script-error", error, "tb", "v1", NOW))
+    store.outbox.park(
+        ParkedEvent(
+            lane, event_id, EventKind.STORED_INSTANCE, "i", "script-error", error, "tb", "v1", NOW
+        )
+    )
 
 
 def marks(store: Store) -> int:
@@ -286,7 +290,15 @@ def test_a_parked_event_is_shown_with_its_reason_and_the_lane_goes_on(store, kep
     version = kept()
     (event,) = waiting(store)
     parked = ParkedEvent(
-        "a", event, version.instance_id, "script-timeout", "too long", "stack", "abc", NOW
+        "a",
+        event,
+        EventKind.STORED_INSTANCE,
+        version.instance_id,
+        "script-timeout",
+        "too long",
+        "stack",
+        "abc",
+        NOW,
     )
     store.outbox.park(parked)
     assert waiting(store) == []

@@ -113,13 +113,17 @@ def test_a_parked_event_keeps_its_file_until_it_is_dropped(store, version):
     delete(store, version)
     (event,) = store.outbox.pending("a", 9)
     store.outbox.park(
-        ParkedEvent("a", event.event_id, version.instance_id, "script-error", "", "", "", NOW)
+        ParkedEvent(
+            "a", event.event_id, event.kind, version.instance_id, "script-error", "", "", "", NOW
+        )
     )
     assert reclaimed(store) == 0
     store.outbox.retry_events([("a", event.event_id)])
     assert reclaimed(store) == 0
     store.outbox.park(
-        ParkedEvent("a", event.event_id, version.instance_id, "script-error", "", "", "", NOW)
+        ParkedEvent(
+            "a", event.event_id, event.kind, version.instance_id, "script-error", "", "", "", NOW
+        )
     )
     store.outbox.drop_events([("a", event.event_id)])
     assert reclaimed(store) == 1
