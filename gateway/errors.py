@@ -103,6 +103,20 @@ class ScriptOutOfMemory(ScriptError):
     kind = "script-memory"
 
 
+class FilterFailed(GatewayError):
+    """A script's filter gave no answer, or one that is none: nobody knows what it wants.
+
+    is_no_answer: it came to its end, with something that no such filter may say.
+    """
+
+    kind = "filter"
+    retryable = True
+
+    def __init__(self, message: str, *, is_no_answer: bool = False) -> None:
+        super().__init__(message)
+        self.is_no_answer = is_no_answer
+
+
 # --- keeping -----------------------------------------------------------------------------------
 
 
@@ -135,6 +149,19 @@ class InstanceMismatch(StoreError):
     """The data set is not of the SOP class, or not the instance, that its sender announced."""
 
     kind = "instance-mismatch"
+
+
+class FilteredOut(StoreError):
+    """A script's filter does not want the instance: it is discarded, as somebody meant it to be.
+
+    dimse_status: what a C-STORE is answered with; 0x0000 says success nevertheless.
+    """
+
+    kind = "filtered-out"
+
+    def __init__(self, script: str, dimse_status: int = 0) -> None:
+        super().__init__(f"a filter of {script} does not want the instance")
+        self.dimse_status = dimse_status
 
 
 class DuplicateRefused(StoreError):

@@ -52,6 +52,18 @@ class Identifiers:
     sop_class_uid: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What scripts say of an instance that came in.
+
+    script: which one does not want it. dimse_status: what a C-STORE is answered with then.
+    """
+
+    keeps: bool
+    script: str = ""
+    dimse_status: int = 0
+
+
 class Level(StrEnum):
     """The four kinds of resources of PS3.3 7.2; the values are Orthanc's words for them."""
 

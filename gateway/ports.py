@@ -15,6 +15,7 @@ from gateway.model import (
     Step,
     TranscodeOptions,
     TranscodeReport,
+    Verdict,
     Version,
 )
 
@@ -128,6 +129,86 @@ class Tags(Protocol):
 
         The tags are those of its own level, and the patient's.
         """
+
+
+class Filters(Protocol):
+    """What scripts are asked before something is done; all that define a filter must agree.
+
+    The attributes tell whether any script does: else there is no need to ask, or to read what the
+    question is about. Asking takes at most as long as the configuration allows. Raises
+    FilterFailed: a script gave no answer.
+    """
+
+    @property
+    def wants_received(self) -> bool: ...
+    @property
+    def wants_requests(self) -> bool: ...
+    @property
+    def wants_sending(self) -> bool: ...
+    @property
+    def wants_associations(self) -> bool: ...
+
+    def received(
+        self,
+        tags: Mapping[str, object],
+        origin: Origin,
+        *,
+        transfer_syntax_uid: str,
+        has_pixel_data: bool,
+    ) -> Verdict:
+        """Whether to keep an instance that came. tags: see Tags."""
+
+    def request(
+        self, method: str, uri: str, remote_ip: str, username: str, headers: Mapping[str, bytes]
+    ) -> bool:
+        """Whether to answer a request that came over HTTP. headers: names in lower case."""
+
+    def sending(self, tags: Mapping[str, object], *, aet: str, host: str) -> bool:
+        """Whether to send an instance to a modality."""
+
+    def association(
+        self, calling_aet: str, remote_ip: str, questions: Set[str]
+    ) -> Mapping[str, bool]:
+        """What a peer may propose; only what a script has an answer to. Never raises FilterFailed.
+
+        questions: "unknown-sop-class", or families of transfer syntaxes.
+        """
+
+
+class Unfiltered:
+    """The Filters of a gateway without scripts."""
+
+    wants_received = wants_requests = wants_sending = wants_associations = False
+
+    def received(
+        self,
+        tags: Mapping[str, object],
+        origin: Origin,
+        *,
+        transfer_syntax_uid: str,
+        has_pixel_data: bool,
+    ) -> Verdict:
+        """Keep it."""
+        return Verdict(keeps=True)
+
+    def request(
+        self, method: str, uri: str, remote_ip: str, username: str, headers: Mapping[str, bytes]
+    ) -> bool:
+        """Answer it."""
+        return True
+
+    def sending(self, tags: Mapping[str, object], *, aet: str, host: str) -> bool:
+        """Send it."""
+        return True
+
+    def association(
+        self, calling_aet: str, remote_ip: str, questions: Set[str]
+    ) -> Mapping[str, bool]:
+        """Nobody has an answer."""
+        return {}
+
+
+UNFILTERED = Unfiltered()
 
 
 class Reception(Protocol):

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
+from gateway.config.manufacturers import GENERIC, Manufacturer
 from gateway.config.section import Section
 from gateway.config.transcoding import TranscodeSettings, UnusedBits
 from gateway.config.values import (
@@ -148,6 +149,9 @@ class Scripts(Section):
     http_timeout_s: Seconds = Field(
         default=60, description="for HttpGet and its like, unless SetHttpTimeout says otherwise"
     )
+    filter_timeout_s: Seconds = Field(
+        default=5, description="for each call of a filter, which somebody waits for"
+    )
     profile: Literal["trusted", "sandboxed"] = "trusted"
     timeout_s: Seconds = 30
     memory_mb: Annotated[int, Field(ge=16, le=4096)] = 256
@@ -208,9 +212,9 @@ class Destination(Section):
     may_transcode: bool = Field(
         default=True, description="false: instances are sent as they are stored, or not at all"
     )
-    manufacturer: Literal[
-        "Generic", "GenericNoWildcardInDates", "GenericNoUniversalWildcard", "Vitrea", "GE"
-    ] = Field(default="Generic", description="whose habits queries have to respect")
+    manufacturer: Manufacturer = Field(
+        default=GENERIC, description="whose habits queries have to respect"
+    )
     forbidden: frozenset[Operation] = Field(
         default=frozenset(), description="what it may not ask us for"
     )
