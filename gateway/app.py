@@ -131,7 +131,7 @@ class Gateway:
         scripts = ScriptHost(
             settings.scripts,
             queue=LaneEvents(store.outbox, stored, self._destinations),
-            tags=FileTags(store.files),
+            tags=FileTags(store.files, store.engine),
             site=Site(settings.destinations, settings.codecs.options()),
             metrics=self.metrics,
         )
@@ -185,7 +185,7 @@ class Gateway:
 
     def _housekeeping_loop(self, store: Store, work: WorkSignals) -> Loop:
         stability = Stability(store.engine, store.committer, self._settings.store.stable_age_s)
-        worker = Housekeeping(store.tasks, store.reclaimer, stability)
+        worker = Housekeeping(store.tasks, store.outbox, store.reclaimer, stability)
         return Loop("housekeeping", worker, work.of(Action.DELETE), self.metrics, rest_s=REST_S)
 
     def _transcode_loops(
