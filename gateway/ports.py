@@ -131,6 +131,9 @@ class Tags(Protocol):
         """
 
 
+UNKNOWN_SOP_CLASS = "unknown-sop-class"
+
+
 class Filters(Protocol):
     """What scripts are asked before something is done; all that define a filter must agree.
 
@@ -171,7 +174,7 @@ class Filters(Protocol):
     ) -> Mapping[str, bool]:
         """What a peer may propose; only what a script has an answer to. Never raises FilterFailed.
 
-        questions: "unknown-sop-class", or families of transfer syntaxes.
+        questions: UNKNOWN_SOP_CLASS, or families of transfer syntaxes.
         """
 
 

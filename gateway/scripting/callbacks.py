@@ -3,16 +3,20 @@
 docs/scripting.md describes each of them; a test fails when one is missing there.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.dicom.syntaxes import Family
 from gateway.model import EventKind
+from gateway.ports import UNKNOWN_SOP_CLASS
 
 
 class Context(StrEnum):
     """Where a callback runs; it decides which primitives it may call."""
 
     EVENT = "event"  # in the lane, for one event or heartbeat: its primitives are planned
+    FILTER = "filter"  # in runtimes for filters, while somebody waits for the answer
     LIFE = "life"  # when a runtime begins or ends: there is nothing to plan for
 
 
@@ -62,6 +66,59 @@ _ON_JOB = tuple(
     for kind in (EventKind.JOB_SUBMITTED, EventKind.JOB_SUCCESS, EventKind.JOB_FAILURE)
 )
 ON_HEARTBEAT = Callback("OnHeartBeat", (), Context.EVENT)
+
+RECEIVED_INSTANCE_FILTER = Callback(
+    "ReceivedInstanceFilter", ("dicom", "origin", "info"), Context.FILTER
+)
+RECEIVED_C_STORE_FILTER = Callback(
+    "ReceivedCStoreInstanceFilter", ("dicom", "origin", "info"), Context.FILTER
+)
+INCOMING_HTTP_REQUEST_FILTER = Callback(
+    "IncomingHttpRequestFilter",
+    ("method", "uri", "ip", "username", "httpHeaders"),
+    Context.FILTER,
+)
+OUTGOING_C_STORE_INSTANCE_FILTER = Callback(
+    "OutgoingCStoreInstanceFilter", ("dicom", "destination"), Context.FILTER
+)
+# What they answer takes the place of the query. Nobody asks them before queries are offered.
+INCOMING_FIND_REQUEST_FILTER = Callback(
+    "IncomingFindRequestFilter", ("query", "origin"), Context.FILTER
+)
+INCOMING_WORKLIST_REQUEST_FILTER = Callback(
+    "IncomingWorklistRequestFilter", ("query", "origin"), Context.FILTER
+)
+OUTGOING_FIND_REQUEST_FILTER = Callback(
+    "OutgoingFindRequestFilter", ("query", "modality"), Context.FILTER
+)
+# By the questions of the port Filters: a family of transfer syntaxes, or unknown SOP classes.
+ACCEPTANCE: Mapping[str, Callback] = {
+    question: Callback(f"Is{what}Accepted", ("aet", "ip"), Context.FILTER)
+    for question, what in (
+        (Family.DEFLATED, "DeflatedTransferSyntax"),
+        (Family.JPEG, "JpegTransferSyntax"),
+        (Family.JPEG2000, "Jpeg2000TransferSyntax"),
+        (Family.JPEG_LOSSLESS, "JpegLosslessTransferSyntax"),
+        (Family.JPIP, "JpipTransferSyntax"),
+        (Family.MPEG2, "Mpeg2TransferSyntax"),
+        (Family.RLE, "RleTransferSyntax"),
+        (UNKNOWN_SOP_CLASS, "UnknownSopClass"),
+    )
+}
+FILTERS: Mapping[str, Callback] = {
+    callback.name: callback
+    for callback in (
+        RECEIVED_INSTANCE_FILTER,
+        RECEIVED_C_STORE_FILTER,
+        INCOMING_HTTP_REQUEST_FILTER,
+        OUTGOING_C_STORE_INSTANCE_FILTER,
+        INCOMING_FIND_REQUEST_FILTER,
+        INCOMING_WORKLIST_REQUEST_FILTER,
+        OUTGOING_FIND_REQUEST_FILTER,
+        *ACCEPTANCE.values(),
+    )
+}
+
 INITIALIZE = Callback("Initialize", (), Context.LIFE)
 FINALIZE = Callback("Finalize", (), Context.LIFE)
 
@@ -71,6 +128,7 @@ CALLBACKS: tuple[Callback, ...] = (
     *_ON_CHANGED,
     *_ON_JOB,
     ON_HEARTBEAT,
+    *FILTERS.values(),
     INITIALIZE,
     FINALIZE,
 )

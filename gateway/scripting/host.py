@@ -8,6 +8,7 @@ from gateway.config.models import Scripts
 from gateway.errors import ScriptSyntaxError
 from gateway.metrics import Metrics
 from gateway.ports import EventQueue, Tags
+from gateway.scripting.filters import ScriptFilters
 from gateway.scripting.folder import FolderWatch
 from gateway.scripting.lane import Lane
 from gateway.scripting.script import Script
@@ -33,12 +34,21 @@ class ScriptHost:
         site: Site,
         metrics: Metrics,
         *,
+        filters: ScriptFilters | None = None,
         grace_s: float = GRACE_S,
     ) -> None:
+        """filters: asked by those who have been given them; told here which scripts there are."""
         self._settings = settings
         self._watch = Watch(grace_s)
+        self._filters = filters or ScriptFilters(settings, metrics)
         self._around = Surroundings(
-            queue, tags, site, metrics, self._watch, heartbeat_s=settings.heartbeat_s
+            queue,
+            tags,
+            site,
+            metrics,
+            self._watch,
+            self._filters,
+            heartbeat_s=settings.heartbeat_s,
         )
         self._lanes: dict[str, Lane] = {}
         self._present: tuple[str, ...] = ()
@@ -64,6 +74,7 @@ class ScriptHost:
         self._folder.stop()
         for lane in self._lanes.values():
             lane.join(deadline_s)
+        self._filters.stop(max(0.0, deadline_s - time.monotonic()))
         self._watch.stop()
 
     def _carry_out(self, snapshot: Snapshot) -> None:

@@ -65,6 +65,7 @@ class Lane:
         """Try a new version, in a thread of its own; when it loads, it takes over."""
         with self._lock:
             self._latest = script
+            self._around.filters.expect(script, self._around.site)
         threading.Thread(
             target=self._try, args=(script,), name=f"load {self.name}", daemon=True
         ).start()
@@ -81,6 +82,7 @@ class Lane:
             self._is_removed = True
             self._latest = self._running = None
             self._fault = ""
+            self._around.filters.remove(self.name)
         log.info("script removed", script=self.name)
         self._close_if_ended()
 
@@ -172,6 +174,7 @@ class Lane:
             if is_wanted:
                 self._running, self._callbacks, self._fault = script, loaded.callbacks, ""
                 outdated, self._spare = self._spare, loaded
+                self._around.filters.take_over(script, self._around.site, loaded.callbacks)
             else:
                 outdated = loaded
         if outdated is not None:

@@ -13,7 +13,7 @@ from gateway.scripting.header import LaneSettings
 from gateway.scripting.options import PrimitiveRefused, Value
 from gateway.scripting.outside import OutsideCalls, Runner
 from gateway.scripting.primitives import Call, Plan
-from gateway.scripting.runtime import Refused, Runtime, without_preamble
+from gateway.scripting.runtime import Answer, Refused, Runtime, without_preamble
 from gateway.scripting.shell import Outcome, Shell
 from gateway.scripting.site import Site
 from gateway.scripting.sources import Snapshot
@@ -38,6 +38,7 @@ class Script:
     ) -> None:
         self.name = name
         self.settings = settings
+        self.is_legacy = bool(parts)
         self.parts = tuple(parts) or (name,)
         self._files = files
         # Paths that the script came to need, also those it asked for in vain.
@@ -80,6 +81,18 @@ class Script:
     def sources(self) -> Iterator[tuple[str, bytes]]:
         """Name and text of each part."""
         return ((part, self._files[part]) for part in self.parts)
+
+    def seems_to_define(self, callback: str) -> bool:
+        """Whether its text, or that of a module which it may require, speaks of the callback.
+
+        For what has not been loaded, and perhaps never can be; what is commented out is not meant.
+        """
+        texts = (text for path, text in self._files.items() if path in self._used or "/" in path)
+        return any(
+            callback.encode() in line.partition(b"--")[0]
+            for text in texts
+            for line in text.splitlines()
+        )
 
     @property
     def version(self) -> str:
@@ -164,6 +177,10 @@ class LoadedScript:
             self._plan = None
             self._generation = 1
         return plan.steps
+
+    def ask(self, callback: str, *arguments: object, timeout_s: float) -> Answer:
+        """What a filter answers; nothing can be planned: there is no event. Raises ScriptError."""
+        return self._runtime.ask(callback, *arguments, timeout_s=timeout_s)
 
     @property
     def origin(self) -> Origin:

@@ -9,6 +9,7 @@ from gateway.errors import GatewayError
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.ports import EventQueue, Tags
+from gateway.scripting.filters import ScriptFilters
 from gateway.scripting.site import Site
 from gateway.scripting.watch import Watch
 
@@ -33,6 +34,7 @@ class Surroundings:
     site: Site
     metrics: Metrics
     watch: Watch
+    filters: ScriptFilters
     heartbeat_s: float = 0
     stopping: threading.Event = field(default_factory=threading.Event)
 

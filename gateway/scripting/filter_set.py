@@ -1,0 +1,146 @@
+"""The runtimes in which one version of a script filters: as many as are asked at the same time."""
+
+import threading
+import time
+
+from gateway.errors import ScriptError, ScriptTimedOut
+from gateway.scripting.filter_runtime import FilterRuntime, Question, Stuck, is_spoilt_by
+from gateway.scripting.runtime import Answer
+from gateway.scripting.script import Script
+from gateway.scripting.site import Site
+
+# A thread that hangs in a C function may burn a core: with more of them nothing is asked any more.
+_MAXIMUM_STUCK = 4
+
+
+class Undefined(Exception):
+    """The script does not define that callback after all."""
+
+
+class NotAsked(ScriptError):
+    """No runtime of the script was to be had in time."""
+
+    kind = "script-busy"
+
+
+class FilterSet:
+    """Runtimes of their own, apart from the lane's; made when one is needed and none is free.
+
+    The one that was used last is used first: a script that is asked one question after the other
+    finds its variables as it left them.
+    """
+
+    def __init__(self, script: Script, site: Site, *, most: int, patience_s: float) -> None:
+        """most: runtimes at the same time. patience_s: how long a question waits for one."""
+        self._script = script
+        self._site = site
+        self._most = most
+        self._patience_s = patience_s
+        self._changed = threading.Condition()
+        self._free: list[FilterRuntime] = []
+        self._all: set[FilterRuntime] = set()  # also those that are still loading
+        self._stuck: list[threading.Thread] = []
+        self._problem: ScriptError | None = None  # of the last one that did not load
+        self._is_closed = False
+
+    def warm(self) -> None:
+        """Have a runtime ready before the first question comes."""
+        with self._changed:
+            if not self._all:
+                self._add()
+
+    def ask(self, question: Question) -> Answer:
+        """Answer the question. Raises ScriptError, NotAsked among them; Undefined."""
+        runtime = self._take()
+        healthy = True
+        try:
+            if not runtime.defines(question.callback):
+                raise Undefined
+            return runtime.ask(question)
+        except ScriptError as exc:
+            healthy = not is_spoilt_by(exc)
+            raise
+        except Stuck:
+            healthy = False
+            self._give_up(runtime)
+            raise ScriptTimedOut(
+                f"{self._script.name}: {question.callback} did not come back from one call of a C"
+                f" function within its limit of {question.timeout_s:g} s, and was given up"
+            ) from None
+        finally:
+            self._give_back(runtime, healthy=healthy)
+
+    def close(self, *, interrupt: bool = False) -> None:
+        """No more questions; runtimes end when they have answered, or are interrupted."""
+        with self._changed:
+            self._is_closed = True
+            idle, self._free = self._free, []
+            runtimes = tuple(self._all)
+            self._changed.notify_all()
+        for runtime in idle:
+            runtime.end()
+        if interrupt:
+            for runtime in runtimes:
+                runtime.interrupt()
+
+    def join(self, deadline_s: float) -> None:
+        """After close(): wait until then for the threads of the runtimes."""
+        for runtime in tuple(self._all):
+            runtime.thread.join(max(0.0, deadline_s - time.monotonic()))
+
+    def _take(self) -> FilterRuntime:
+        deadline_s = time.monotonic() + self._patience_s
+        has_added = False
+        with self._changed:
+            while not self._free:
+                if self._is_closed:
+                    raise NotAsked(f"{self._script.name}: this version ends")
+                if has_added and not self._all and self._problem:
+                    raise self._problem
+                if len(self._all) < self._most and not (has_added and self._all):
+                    self._add()
+                    has_added = True
+                if not self._changed.wait(deadline_s - time.monotonic()):
+                    raise NotAsked(
+                        f"{self._script.name}: none of its {len(self._all)} runtimes for filters"
+                        f" was free within {self._patience_s:g} s"
+                    )
+            return self._free.pop()
+
+    def _add(self) -> None:
+        """Start one more; the lock is held. Raises NotAsked."""
+        self._stuck = [thread for thread in self._stuck if thread.is_alive()]
+        if len(self._stuck) > _MAXIMUM_STUCK:
+            raise NotAsked(
+                f"{self._script.name}: {len(self._stuck)} of its threads hang in C functions; its"
+                " filters are not asked until the script is changed"
+            )
+        runtime = FilterRuntime(self._script, self._site)
+        self._all.add(runtime)
+        runtime.start(self._loaded)
+
+    def _loaded(self, runtime: FilterRuntime, problem: ScriptError | None) -> None:
+        """Called in the runtime's thread."""
+        with self._changed:
+            self._problem = problem
+            if problem is not None:
+                self._all.discard(runtime)
+            elif self._is_closed:
+                runtime.end()
+            else:
+                self._free.append(runtime)
+            self._changed.notify_all()
+
+    def _give_back(self, runtime: FilterRuntime, *, healthy: bool) -> None:
+        with self._changed:
+            if not healthy:
+                self._all.discard(runtime)
+            elif self._is_closed:
+                runtime.end()
+            else:
+                self._free.append(runtime)
+            self._changed.notify_all()
+
+    def _give_up(self, runtime: FilterRuntime) -> None:
+        with self._changed:
+            self._stuck.append(runtime.thread)
