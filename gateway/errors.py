@@ -145,6 +145,12 @@ class IdentifierMissing(InstanceUnreadable):
         super().__init__(f"{keyword} is missing or empty")
 
 
+class LoopNoticed(StoreError):
+    """A script stores instances again and again because of those that it has stored."""
+
+    kind = "loop"
+
+
 class InstanceMismatch(StoreError):
     """The data set is not of the SOP class, or not the instance, that its sender announced."""
 
@@ -176,6 +182,21 @@ class NotFound(GatewayError):
     kind = "not-found"
 
 
+class AnswerTooLarge(GatewayError):
+    """What was asked for does not fit into the memory that is left for it."""
+
+    kind = "answer-too-large"
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__(f"the answer has more than the {most_bytes} bytes that can be held")
+
+
+class TimeIsOver(GatewayError):
+    """Whoever asked cannot wait any longer."""
+
+    kind = "time-is-over"
+
+
 class InternalFault(GatewayError):
     """A fault of ours, met while working on one task; the log has the stack."""
 
@@ -201,6 +222,27 @@ class WildcardsRefused(GatewayError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"wildcards are not allowed on {name}")
+
+
+# --- other work of tasks -------------------------------------------------------------------------
+
+
+class ModificationRefused(GatewayError):
+    """An instance cannot be modified as a script asks for it."""
+
+    kind = "modification"
+
+
+class CommandFailed(GatewayError):
+    """A command of a script could not be started, or did not end with exit code 0."""
+
+    kind = "command"
+
+
+class CommandTimedOut(CommandFailed):
+    """A command of a script did not end in time and was killed."""
+
+    kind = "command-timeout"
 
 
 # --- transcoding ---------------------------------------------------------------------------------
@@ -290,6 +332,19 @@ class RemoteRefused(RemoteError):
     def detail(self) -> str:
         """With the peer's Error Comment (PS3.7 C), in which it may say anything."""
         return f"{self}: {self.comment}" if self.comment else str(self)
+
+
+class PeerRefused(RemoteError):
+    """A peer answered with an HTTP status other than success. Standard: RFC 9110 15."""
+
+    kind = "peer-refused"
+    _BLAME_PEER = frozenset((401, 403, 407, 502, 503, 504))  # whatever it had been sent
+    _MAY_CHANGE = frozenset((408, 425, 429))
+
+    def __init__(self, http_status: int) -> None:
+        super().__init__(f"the peer answered with HTTP status {http_status}")
+        self.blames_peer = http_status in self._BLAME_PEER
+        self.retryable = self.blames_peer or http_status >= 500 or http_status in self._MAY_CHANGE
 
 
 class NoAcceptableSyntax(RemoteError):

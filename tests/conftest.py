@@ -96,6 +96,7 @@ def receive(store: Store) -> Receive:
             store.committer,
             duplicates=duplicates,  # type: ignore[arg-type]
             minimum_free_bytes=minimum_free_bytes,
+            loop_limit=5,
             metrics=metrics or Metrics(),
             on_stored=on_stored,
         )

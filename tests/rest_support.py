@@ -20,6 +20,7 @@ from werkzeug import Response
 from gateway.codecs.processes import CodecPool
 from gateway.config.models import Configuration
 from gateway.config.models import Store as StoreSettings
+from gateway.config.orthanc_view import as_orthanc
 from gateway.dicom import part10
 from gateway.dimse.receiver import Receiver
 from gateway.metrics import Metrics
@@ -27,11 +28,15 @@ from gateway.model import Origin, OriginKind, TranscodeOptions, TranscodeReport
 from gateway.rest.api import api_routes
 from gateway.rest.application import Application
 from gateway.rest.errors import ApiError
+from gateway.rest.in_process import InProcessApi
 from gateway.rest.jobs import JobKind, JobOutput, JobState, JobView
 from gateway.rest.services import Services
+from gateway.scripting.site import Outside, Site
 from gateway.store.catalogue import Catalogue
 from gateway.store.ingest import StoreIngest
+from gateway.store.key_values import KeyValueTable
 from gateway.store.opened import open_store
+from gateway.store.stability import Stability
 
 LUA = Origin(OriginKind.LUA, remote_ip="127.0.0.1")
 MODALITY = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.0.0.7")
@@ -190,6 +195,7 @@ class GatewayApi:
             store.committer,
             duplicates=self.settings.store.duplicates,
             minimum_free_bytes=0,
+            loop_limit=5,
             metrics=metrics,
             on_stored=self._count_stored,
         )
@@ -204,8 +210,17 @@ class GatewayApi:
             jobs=self.jobs,
             stop=lambda: self.ended.append("stop"),
             restart=lambda: self.ended.append("restart"),
+            site=lambda: self.site,
         )
         self.application = Application(api_routes(self.services))
+        outside = Outside(
+            InProcessApi(self.application),
+            KeyValueTable(store.engine, store.committer),
+            Stability(store.engine, store.committer, self.settings.store.stable_age_s),
+            lambda: as_orthanc(self.settings),
+            self.settings.scripts.http_timeout_s,
+        )
+        self.site = Site(self.settings.destinations, self.settings.codecs.options(), outside)
 
     def close(self) -> None:
         """Close the store."""

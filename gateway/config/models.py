@@ -146,11 +146,17 @@ class Scripts(Section):
     heartbeat_s: SecondsOrZero = Field(
         default=0, description="OnHeartBeat is called so often; 0: never"
     )
+    loop_limit: Annotated[int, Field(ge=1)] = Field(
+        default=5, description="how often in a row scripts may answer what scripts have stored"
+    )
     http_timeout_s: Seconds = Field(
         default=60, description="for HttpGet and its like, unless SetHttpTimeout says otherwise"
     )
     filter_timeout_s: Seconds = Field(
         default=5, description="for each call of a filter, which somebody waits for"
+    )
+    command_timeout_s: Seconds = Field(
+        default=600, description="a command of CallSystem that runs for so long is killed"
     )
     profile: Literal["trusted", "sandboxed"] = "trusted"
     timeout_s: Seconds = 30

@@ -10,19 +10,23 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from itertools import count
+from math import inf
 from pathlib import Path
 from threading import Condition, Lock, Thread
 from typing import Any
 
 from gateway.errors import GatewayError, StorageFull
 from gateway.logs import logger
+from gateway.model import EventKind
 from gateway.rest.errors import ApiError, Fault
 from gateway.rest.job import Job, new_job
 from gateway.rest.jobs import JobInterrupted, JobKind, JobOutput, JobState, JobView
+from gateway.rest.patience import seconds_left
 from gateway.store.jobs import JobTable
 
 log = logger("rest")
 _STOP_WITHIN_S = 10.0
+_LOOK_EVERY_S = 0.25
 
 
 class JobEngine:
@@ -106,7 +110,7 @@ class JobEngine:
         job = new_job(self._kinds[kind], request, priority)
         with self._lock:
             self._jobs[job.job_id] = job
-            saved = self._save(job)
+            saved = self._save(job, EventKind.JOB_SUBMITTED)
         try:
             if saved is not None:
                 saved.result()
@@ -120,15 +124,16 @@ class JobEngine:
         return job.job_id
 
     def run(self, kind: str, request: Mapping[str, Any], priority: int = 0) -> JobView:
-        """See Jobs. Raises ApiError when the gateway stops before the job has ended."""
+        """See Jobs. Raises ApiError when the gateway stops, or the time is over, before its end."""
         job = new_job(self._kinds[kind], request, priority)
         with self._lock:
             self._jobs[job.job_id] = job
-            self._save(job)
+            self._save(job, EventKind.JOB_SUBMITTED)
             self._enqueue(job)
-            self._has_ended.wait_for(lambda: job.has_ended or self._stopping)
+            self._wait_for(job)
             if not job.has_ended:
-                raise ApiError(Fault.INTERNAL, "the gateway stops before the job has ended")
+                problem = "is stopping" if self._stopping else "waits no longer for a script's job"
+                raise ApiError(Fault.TIMEOUT, f"the gateway {problem}")
             return job.view()
 
     def list(self) -> list[JobView]:
@@ -201,6 +206,12 @@ class JobEngine:
             self._save(job)
             return True
 
+    def _wait_for(self, job: Job) -> None:
+        """Until it has ended, or nobody can wait any longer."""
+        while not (job.has_ended or self._stopping) and (left_s := seconds_left()) > 0:
+            # A script that is interrupted does not notify us.
+            self._has_ended.wait(None if left_s == inf else min(left_s, _LOOK_EVERY_S))
+
     def _enqueue(self, job: Job) -> None:
         """It waits for a thread, behind those of its priority."""
         job.wait(next(self._tickets))
@@ -214,7 +225,8 @@ class JobEngine:
         return JobOutput(self._folder / job.job_id / name, media_type)
 
     def _ended(self, job: Job) -> None:
-        self._save(job)
+        has_succeeded = job.state is JobState.SUCCESS
+        self._save(job, EventKind.JOB_SUCCESS if has_succeeded else EventKind.JOB_FAILURE)
         self._has_ended.notify_all()
         self._forget_the_oldest()
 
@@ -228,10 +240,15 @@ class JobEngine:
         if going and self._durable:
             self._table.delete([job.job_id for job in going])
 
-    def _save(self, job: Job) -> Future[None] | None:
-        if not self._durable:
+    def _save(self, job: Job, told: EventKind | None = None) -> Future[None] | None:
+        """Keep it, and tell scripts what became of it."""
+        if self._durable:
+            saved = self._table.save(job.row, told)
+        elif told is not None:
+            saved = self._table.tell(told, job.job_id)
+        else:
             return None
-        saved = self._latest_write = self._table.save(job.row)
+        self._latest_write = saved
         saved.add_done_callback(_log_a_failure)
         return saved
 

@@ -13,7 +13,7 @@ from gateway.scripting.folder import FolderWatch
 from gateway.scripting.lane import Lane
 from gateway.scripting.script import Script
 from gateway.scripting.site import Site
-from gateway.scripting.sources import Snapshot, snapshot_of
+from gateway.scripting.sources import Snapshot, by_short_names, snapshot_of
 from gateway.scripting.surroundings import Surroundings
 from gateway.scripting.watch import Watch
 
@@ -40,14 +40,14 @@ class ScriptHost:
         """filters: asked by those who have been given them; told here which scripts there are."""
         self._settings = settings
         self._watch = Watch(grace_s)
-        self._filters = filters or ScriptFilters(settings, metrics)
+        self.filters = filters or ScriptFilters(settings, metrics)
         self._around = Surroundings(
             queue,
             tags,
             site,
             metrics,
             self._watch,
-            self._filters,
+            self.filters,
             heartbeat_s=settings.heartbeat_s,
         )
         self._lanes: dict[str, Lane] = {}
@@ -74,7 +74,7 @@ class ScriptHost:
         self._folder.stop()
         for lane in self._lanes.values():
             lane.join(deadline_s)
-        self._filters.stop(max(0.0, deadline_s - time.monotonic()))
+        self.filters.stop(max(0.0, deadline_s - time.monotonic()))
         self._watch.stop()
 
     def _carry_out(self, snapshot: Snapshot) -> None:
@@ -89,9 +89,10 @@ class ScriptHost:
         for name in snapshot.scripts:
             self._update(name, snapshot, partial(Script.of, name, snapshot, self._settings))
         for name in self._legacy:
-            files = snapshot_of(self._settings.legacy)
-            paths = [str(path) for path in self._settings.legacy]
-            self._update(name, files, partial(Script.legacy, name, files, paths, self._settings))
+            named = by_short_names(self._settings.legacy)
+            files = snapshot_of(named)
+            parts = tuple(named)
+            self._update(name, files, partial(Script.legacy, name, files, parts, self._settings))
 
     def _update(self, name: str, snapshot: Snapshot, renewed: Callable[[], Script]) -> None:
         """Have the lane run what the files say now. renewed: raises ScriptSyntaxError."""

@@ -58,15 +58,15 @@ class Script:
 
     @classmethod
     def legacy(
-        cls, name: str, snapshot: Snapshot, paths: Sequence[str], defaults: Scripts
+        cls, name: str, snapshot: Snapshot, parts: Sequence[str], defaults: Scripts
     ) -> "Script":
         """Several files as one script, as Orthanc's LuaScripts. Raises ScriptSyntaxError.
 
         Orthanc sets no limits: those here are wide. A header in the first file counts for all.
         """
-        for path in paths:
-            if path in snapshot.faults:
-                raise ScriptSyntaxError(str(snapshot.faults[path]))
+        for part in parts:
+            if part in snapshot.faults:
+                raise ScriptSyntaxError(str(snapshot.faults[part]))
         wide = defaults.model_copy(
             update={
                 "profile": "trusted",
@@ -75,8 +75,8 @@ class Script:
                 "memory_mb": max(defaults.memory_mb, _LEGACY_MEMORY_MB),
             }
         )
-        first = cls.of(paths[0], snapshot, wide)
-        return cls(name, snapshot.files, first.settings, paths)
+        first = cls.of(parts[0], snapshot, wide)
+        return cls(name, snapshot.files, first.settings, parts)
 
     def sources(self) -> Iterator[tuple[str, bytes]]:
         """Name and text of each part."""

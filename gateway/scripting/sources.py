@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,16 +46,22 @@ def take_snapshot(folder: Path) -> Snapshot:
     return Snapshot(files, faults)
 
 
-def snapshot_of(paths: Iterable[Path]) -> Snapshot:
-    """Read these files, each known by the path as it was given."""
+def snapshot_of(named: Mapping[str, Path]) -> Snapshot:
+    """Read these files."""
     files: dict[str, bytes] = {}
     faults: dict[str, Fault] = {}
-    for path in paths:
+    for name, path in named.items():
         try:
-            files[str(path)] = _read(path)
+            files[name] = _read(path)
         except (OSError, ValueError) as exc:
-            faults[str(path)] = _unreadable(str(path), exc)
+            faults[name] = _unreadable(str(path), exc)
     return Snapshot(files, faults)
+
+
+def by_short_names(paths: Sequence[Path]) -> dict[str, Path]:
+    """The files by what their errors call them: Lua cuts a name that is longer than 60 bytes."""
+    names = [path.name for path in paths]
+    return {path.name if names.count(path.name) == 1 else str(path): path for path in paths}
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> Fault:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from gateway.dicom import part10, syntaxes
-from gateway.errors import InstanceMismatch, StorageFull
+from gateway.errors import InstanceMismatch, LoopNoticed, StorageFull
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Identifiers, Origin, Summary
@@ -33,6 +33,7 @@ class StoreIngest:
         *,
         duplicates: DuplicatePolicy,
         minimum_free_bytes: int,
+        loop_limit: int,
         metrics: Metrics,
         on_stored: Callable[[], None],
     ) -> None:
@@ -40,6 +41,7 @@ class StoreIngest:
         self._committer = committer
         self._duplicates = duplicates
         self._minimum_free_bytes = minimum_free_bytes
+        self._loop_limit = loop_limit
         self._metrics = metrics
         self._on_stored = on_stored
         self._free_bytes = 0
@@ -54,11 +56,23 @@ class StoreIngest:
         origin: Origin,
         metadata: Mapping[str, str] = MappingProxyType({}),
     ) -> "StoreArrival":
-        """See the port. Raises StorageFull, StoreError."""
+        """See the port. Raises StorageFull, LoopNoticed, StoreError."""
         self._check_room()
+        self._check_loop(origin)
         return StoreArrival(
             self, sop_class_uid, sop_instance_uid, transfer_syntax_uid, origin, metadata
         )
+
+    def _check_loop(self, origin: Origin) -> None:
+        if origin.generation <= self._loop_limit:
+            return
+        self._metrics.errors.labels(LoopNoticed.kind).inc()
+        loop = LoopNoticed(
+            f"a loop: scripts have answered what scripts have stored {self._loop_limit} times in a"
+            " row; look at origin.RequestOrigin, which is 'Lua' then, or raise scripts.loop_limit"
+        )
+        log.error("instance refused", kind=loop.kind, reason=str(loop))
+        raise loop
 
     def _check_room(self) -> None:
         if time.monotonic() - self._free_bytes_known_at > _FREE_SPACE_MAXIMUM_AGE_S:
@@ -121,8 +135,8 @@ class StoreArrival:
             self._file.write(fragment)
         self._digest.update(fragment)
 
-    def keep(self) -> str:
-        """See the port."""
+    def keep(self, also: Callable[[Connection, int], None] | None = None) -> str:
+        """See the port. also: done in the same transaction, with the version's id."""
         with device_errors():
             self._file.flush()
             size_bytes = self._file.tell()
@@ -138,7 +152,7 @@ class StoreArrival:
         self._file.close()
         new = NewVersion(self._staged.key, self._syntax_uid, size_bytes, self._digest.hexdigest())
         arrived = self._ingest._committer.commit(
-            lambda connection: self._enter(connection, summary, new), [self._staged]
+            lambda connection: self._enter(connection, summary, new, also), [self._staged]
         )
         self._outcome = arrived.outcome
         if arrived.outcome is Outcome.IDENTICAL:  # it was published before the commit could tell
@@ -146,11 +160,19 @@ class StoreArrival:
         self._report(identifiers, arrived, size_bytes)
         return identifiers.instance_id
 
-    def _enter(self, connection: Connection, summary: Summary, new: NewVersion) -> Arrived:
+    def _enter(
+        self,
+        connection: Connection,
+        summary: Summary,
+        new: NewVersion,
+        also: Callable[[Connection, int], None] | None,
+    ) -> Arrived:
         arrived = add_arrival(connection, summary, new, self._origin, self._ingest._duplicates)
         if arrived.outcome is not Outcome.IDENTICAL:
             for name, value in self._metadata.items():
                 set_metadata(connection, summary.identifiers.instance_id, name, value)
+        if also is not None:
+            also(connection, arrived.version_id)
         return arrived
 
     @property

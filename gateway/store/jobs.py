@@ -1,5 +1,6 @@
 """The table of jobs: what outlives a restart of them."""
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
@@ -8,8 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from gateway.model import EventKind
 from gateway.store import schema
 from gateway.store.committer import Committer
+from gateway.store.notices import add_notice
 
 _job = schema.job
 _INSERT = insert(_job)
@@ -55,12 +58,25 @@ class JobTable:
         with self._engine.connect() as connection:
             return [_as_job(row) for row in connection.execute(_ALL)]
 
-    def save(self, row: JobRow) -> Future[None]:
-        """Enter it, or replace what is kept of it. The future ends when that is durable."""
+    def save(self, row: JobRow, told: EventKind | None = None) -> Future[None]:
+        """Enter it, or replace what is kept of it. The future ends when that is durable.
+
+        told: the event to tell the lanes with it.
+        """
         columns = asdict(row)
         # Both are what the job has found so far; they change together.
         columns["content"] = {"shown": row.content, "outputs": columns.pop("outputs")}
-        return self._write(lambda connection: connection.execute(_SAVE, columns))
+
+        def write(connection: Connection) -> None:
+            connection.execute(_SAVE, columns)
+            if told is not None:
+                add_notice(connection, told, row.job_id, time.time())
+
+        return self._write(write)
+
+    def tell(self, told: EventKind, job_id: str) -> Future[None]:
+        """Tell the lanes of a job that is not kept."""
+        return self._write(lambda connection: add_notice(connection, told, job_id, time.time()))
 
     def delete(self, job_ids: Collection[str]) -> Future[None]:
         """Forget these."""

@@ -44,7 +44,7 @@ def harness(request, tmp_path) -> Harness:
         return Harness(plain, lambda: [kept.data for kept in plain.kept], lambda: plain.leftovers)
     store = request.getfixturevalue("store")
     ingest = StoreIngest(
-        store.files, store.committer, duplicates="overwrite", minimum_free_bytes=0,
+        store.files, store.committer, duplicates="overwrite", minimum_free_bytes=0, loop_limit=5,
         metrics=Metrics(), on_stored=lambda: None,
     )  # fmt: skip
 

@@ -54,7 +54,7 @@ def test_an_error_parks_the_event_with_its_reason_and_nothing_planned_is_done(si
 
     parked = site.queue.until_parked("route.lua", site.queue.add(make_event()))
 
-    assert (parked.instance_id, parked.error_kind) == (INSTANCE_ID, "script-error")
+    assert (parked.subject, parked.error_kind) == (INSTANCE_ID, "script-error")
     assert parked.error == "route.lua:3: no"
     assert "route.lua:3: in function" in parked.traceback
     assert parked.script_version == site.until_runs("route.lua")

@@ -383,3 +383,18 @@ def test_whoever_waits_for_a_job_is_told_when_the_gateway_stops(start, gate):
 
     waiter.join()
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_scripts_are_told_of_a_job_and_how_it_ended(start, store, durable):
+    store.outbox.open_lane("jobs.lua")
+    engine = start(writing("zip"), failing(ValueError()), durable=durable)
+    written = engine.run("Writing", {}).job_id
+    failed = engine.submit("Failing", {})
+    wait_for(engine, failed, JobState.FAILURE)
+    engine.stop()
+    told = [(e.kind.value, e.subject) for e in store.outbox.pending("jobs.lua", 10)]
+    assert told == [
+        ("OnJobSubmitted", written), ("OnJobSuccess", written),
+        ("OnJobSubmitted", failed), ("OnJobFailure", failed),
+    ]  # fmt: skip

@@ -21,6 +21,7 @@ from gateway.errors import (
     DuplicateRefused,
     InstanceMismatch,
     InstanceUnreadable,
+    LoopNoticed,
     StorageFull,
     StoreError,
 )
@@ -52,6 +53,7 @@ def ingest(store: Store) -> StoreIngest:
         store.committer,
         duplicates="overwrite",
         minimum_free_bytes=0,
+        loop_limit=5,
         metrics=Metrics(),
         on_stored=lambda: None,
     )
@@ -424,3 +426,31 @@ def test_the_hash_is_of_the_data_set_alone(store, receive, made_ct, data_set_byt
     with store.engine.connect() as connection:
         kept = connection.scalar(select(schema.version.c.content_sha256))
     assert kept == hashlib.sha256(data_set_bytes(made_ct())).hexdigest()
+
+
+@pytest.mark.parametrize(("generation", "is_kept"), [(5, True), (6, False)])
+def test_a_script_that_answers_its_own_work_forever_is_stopped(
+    store, made_ct, data_set_bytes, generation, is_kept
+):
+    ingest = StoreIngest(
+        store.files, store.committer, duplicates="overwrite", minimum_free_bytes=0, loop_limit=5,
+        metrics=(metrics := Metrics()), on_stored=lambda: None,
+    )  # fmt: skip
+    dataset = made_ct()
+    origin = Origin(OriginKind.LUA, generation=generation)
+
+    def keep() -> str:
+        with ingest.begin(
+            sop_class_uid=dataset.SOPClassUID, sop_instance_uid=dataset.SOPInstanceUID,
+            transfer_syntax_uid="1.2.840.10008.1.2.1", origin=origin,
+        ) as arrival:  # fmt: skip
+            arrival.write(data_set_bytes(dataset))
+            return arrival.keep()
+
+    if is_kept:
+        assert keep()
+        return
+    with pytest.raises(LoopNoticed, match="5 times in a row"):
+        keep()
+    assert versions(store) == []
+    assert metrics.registry.get_sample_value("gateway_errors_total", {"kind": "loop"}) == 1
