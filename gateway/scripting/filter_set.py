@@ -133,12 +133,12 @@ class FilterSet:
 
     def _give_back(self, runtime: FilterRuntime, *, healthy: bool) -> None:
         with self._changed:
+            if healthy and not self._is_closed:
+                self._free.append(runtime)
+            else:
+                runtime.end()  # also one that hangs: should it ever come back
             if not healthy:
                 self._all.discard(runtime)
-            elif self._is_closed:
-                runtime.end()
-            else:
-                self._free.append(runtime)
             self._changed.notify_all()
 
     def _give_up(self, runtime: FilterRuntime) -> None:
