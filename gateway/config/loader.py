@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,16 +38,29 @@ def inspect(path: Path | None, environment: Mapping[str, str]) -> tuple[Configur
     A section with a fault has its defaults.
     """
     tree, unreadable = _file_tree(path) if path else ({}, None)
-    found, faults = overrides(environment, tree)
     if unreadable:
         # What the variables lack may be in the file: more cannot be said.
+        _, faults = overrides(environment, tree)
         return Configuration(), [unreadable, *faults]
+    return inspect_tree(tree, environment)
+
+
+def inspect_tree(
+    tree: dict[str, Any],
+    environment: Mapping[str, str],
+    named: Callable[[Place], str] = place_text,
+) -> tuple[Configuration, list[Fault]]:
+    """As inspect(), for keys and values that are there already; relative paths stay so.
+
+    tree: changed by what the environment overrides. named: what the administrator calls a place.
+    """
+    found, faults = overrides(environment, tree)
     for override in found:
         _put(tree, override)
     variables = {override.place: override.variable for override in found}
 
     def name_of(place: Place) -> str:
-        return _name_in_environment(place, variables) or place_text(place)
+        return _name_in_environment(place, variables) or named(place)
 
     try:
         configuration = _validated(tree)

@@ -5,11 +5,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from gateway.config.manufacturers import GENERIC, MANUFACTURERS
 from gateway.config.models import Destination
 from gateway.config.values import LONGEST_S, AeTitle
 from gateway.rest import fields
 from gateway.rest.errors import ApiError, Fault
-from gateway.store.modalities import GENERIC, Modalities, Modality, modality_destination
+from gateway.store.modalities import Modalities, Modality, modality_destination
 
 # What a modality may ask for; Orthanc shows a key "Allow..." for each.
 _OPERATIONS = (
@@ -17,17 +18,6 @@ _OPERATIONS = (
 )  # fmt: skip
 # One word for the two halves of storage commitment.
 _COMMITMENT = ("EventReport", "NAction")
-# Those that Orthanc knows, and the one that each older name stands for.
-_MANUFACTURERS = {
-    **{
-        name: name
-        for name in (
-            GENERIC, "GenericNoWildcardInDates", "GenericNoUniversalWildcard", "Vitrea", "GE",
-        )
-    },
-    **dict.fromkeys(("ClearCanvas", "Dcm4Chee", "EFilm2", "MedInria"), GENERIC),
-    **dict.fromkeys(("AgfaImpax", "SyngoVia"), "GenericNoWildcardInDates"),
-}  # fmt: skip
 _SHORTEST, _LONGEST = 3, 4
 _HIGHEST_PORT = 65535
 _AE_TITLE: TypeAdapter[str] = TypeAdapter(AeTitle)
@@ -128,9 +118,9 @@ def _port(value: Any) -> int:
 
 
 def _manufacturer(name: str) -> str:
-    if name not in _MANUFACTURERS:
+    if name not in MANUFACTURERS:
         raise ApiError(Fault.OUT_OF_RANGE, f"{name!r} is no known manufacturer")
-    return _MANUFACTURERS[name]
+    return MANUFACTURERS[name]
 
 
 def _forbidden(body: Mapping[str, Any]) -> frozenset[str]:

@@ -4,17 +4,16 @@ Where both have the same name, what was put counts until it is deleted: then the
 shows again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine
 
+from gateway.config.manufacturers import GENERIC
 from gateway.config.models import Destination
 from gateway.store.committer import Committer
 from gateway.store.remotes import RemoteKind, Remotes
-
-GENERIC = "Generic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,11 @@ class Modalities:
         if settings is not None:
             return _modality(settings)
         destination = self._configured.get(name)
-        return Modality(destination) if destination is not None else None
+        return _as_configured(destination) if destination is not None else None
 
     def all(self) -> dict[str, Modality]:
         """Every modality, in the order of the names."""
-        found = {name: Modality(destination) for name, destination in self._configured.items()}
+        found = {name: _as_configured(each) for name, each in self._configured.items()}
         found |= {name: _modality(settings) for name, settings in self._put.all().items()}
         return dict(sorted(found.items()))
 
@@ -72,6 +71,25 @@ class Modalities:
         return name in self._configured
 
 
+class Destinations(Mapping[str, Destination]):
+    """Where each modality is reached, by its name, as it is at this moment."""
+
+    def __init__(self, modalities: Modalities) -> None:
+        self._modalities = modalities
+
+    def __getitem__(self, name: str) -> Destination:
+        modality = self._modalities.get(name)
+        if modality is None:
+            raise KeyError(name)
+        return modality.destination
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modalities.all())
+
+    def __len__(self) -> int:
+        return len(self._modalities.all())
+
+
 def modality_destination(
     aet: str, host: str, port: int, *, calling_aet: str, timeout_s: int
 ) -> Destination:
@@ -85,6 +103,12 @@ def modality_destination(
             "calling_aet": calling_aet or None,
             **dict.fromkeys(timeouts, timeout_s),
         }
+    )
+
+
+def _as_configured(destination: Destination) -> Modality:
+    return Modality(
+        destination, destination.manufacturer, destination.may_transcode, destination.forbidden
     )
 
 
