@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import network, queue, scripts, service, syntaxes, transcode
+from gateway.cli import configuration, network, queue, scripts, service, syntaxes, transcode
 from gateway.cli.border import CommandGroup
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command("scripts", epilog=scripts.EXAMPLES)(scripts.scripts)
 app.command("transcode", epilog=transcode.EXAMPLES)(transcode.transcode)
 app.command("syntaxes", epilog=syntaxes.EXAMPLES)(syntaxes.syntaxes)
 app.add_typer(queue.app, name="queue")
+app.add_typer(configuration.app, name="config")
 
 
 def _print_version(wanted: bool) -> None:

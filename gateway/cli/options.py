@@ -16,7 +16,16 @@ ConfigOption = Annotated[
         "-c",
         envvar="GATEWAY_CONFIG",
         metavar="FILE",
-        help="The configuration file; without one, everything has its default.",
+        help="The configuration file, ours or an Orthanc's (.json, or a folder of them); without"
+        " one, everything has its default.",
+    ),
+]
+OrthancConfigOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--orthanc-config",
+        metavar="PATH",
+        help="An Orthanc's configuration instead: a file or a folder; may be given several times.",
     ),
 ]
 ScriptsOption = Annotated[
@@ -35,11 +44,27 @@ CallingAetOption = Annotated[
 ]
 
 
-def load_configuration(file: Path | None, scripts: Path | None = None) -> "Configuration":
-    """The configuration that a command works with. Raises ConfigurationInvalid."""
-    from gateway.config.loader import load
+def load_configuration(file: Path | None) -> "Configuration":
+    """The configuration that a command works with, ours or an Orthanc's.
 
-    return with_scripts(load(file, os.environ), scripts)
+    Raises ConfigurationInvalid.
+    """
+    from gateway.config.loader import load
+    from gateway.config.orthanc_loader import load_orthanc
+
+    if orthanc := orthanc_files(file, None):
+        return load_orthanc(orthanc, os.environ)[0]
+    return load(file, os.environ)
+
+
+def orthanc_files(file: Path | None, orthanc: list[Path] | None) -> list[Path]:
+    """The files of an Orthanc that were named, by either option. Raises BadParameter."""
+    if file and orthanc and os.environ.get("GATEWAY_CONFIG") != str(file):
+        raise typer.BadParameter("--config and --orthanc-config exclude each other")
+    if orthanc:
+        return orthanc
+    is_orthancs = file is not None and (file.is_dir() or file.suffix.lower() == ".json")
+    return [file] if file and is_orthancs else []
 
 
 def with_scripts(configuration: "Configuration", folder: Path | None) -> "Configuration":

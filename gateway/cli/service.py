@@ -1,6 +1,8 @@
 """`gateway run` and `gateway check`: the gateway itself, and whether it would run."""
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,21 +11,25 @@ from gateway.cli.border import FAILED
 from gateway.cli.options import (
     ConfigOption,
     JsonOption,
+    OrthancConfigOption,
     ScriptsOption,
-    load_configuration,
+    orthanc_files,
     with_scripts,
 )
 from gateway.cli.output import as_objects, counted, print_json
-from gateway.errors import Fault
+from gateway.errors import ConfigurationInvalid, Fault
 
 if TYPE_CHECKING:
     from gateway.config.models import Configuration
+    from gateway.config.orthanc_loader import Inspected
 
 RUN_EXAMPLES = """Examples:
 
 gateway run
 
 gateway run --config /etc/gateway.toml
+
+gateway run --orthanc-config /etc/orthanc/
 
 GATEWAY_DICOM__PORT=11113 gateway run --scripts lua/"""
 CHECK_EXAMPLES = """Examples:
@@ -33,22 +39,34 @@ gateway check --config /etc/gateway.toml
 gateway check --json"""
 
 
-def run(config: ConfigOption = None, scripts: ScriptsOption = None) -> None:
+def run(
+    config: ConfigOption = None,
+    orthanc_config: OrthancConfigOption = None,
+    scripts: ScriptsOption = None,
+) -> None:
     """Run the gateway until SIGTERM or Ctrl-C.
 
     Without any configuration it listens as GATEWAY on port 11112, keeps its data in ./data, runs
     the scripts in ./scripts, and answers /healthz, /readyz and /metrics on 127.0.0.1:8042.
     """
-    configuration = load_configuration(config, scripts)
+    found = _inspected(config, orthanc_config, scripts)
+    if found.faults:
+        raise ConfigurationInvalid(found.faults)
+    configuration = found.configuration
     from gateway import logs
     from gateway.app import run as run_gateway
 
     logs.configure(configuration.log.level, configuration.log.format)
+    for note in found.notes:
+        logs.logger("config").warning("orthanc key", key=note.where, meaning=note.problem)
     raise typer.Exit(run_gateway(configuration))
 
 
 def check(
-    config: ConfigOption = None, scripts: ScriptsOption = None, json: JsonOption = False
+    config: ConfigOption = None,
+    orthanc_config: OrthancConfigOption = None,
+    scripts: ScriptsOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Look for faults in configuration and scripts, and say all of them at once.
 
@@ -56,14 +74,12 @@ def check(
     port that is in use, for one, is what one sees beside a running gateway.
     """
     from gateway.config.check import examine
-    from gateway.config.loader import inspect
 
-    configuration, faults = inspect(config, os.environ)
-    configuration = with_scripts(configuration, scripts)
-    notes: list[Fault] = []
+    found = _inspected(config, orthanc_config, scripts)
+    configuration, faults, notes = found.configuration, [*found.faults], [*found.notes]
     if not faults:
         report = examine(configuration)
-        faults, notes = [*report.faults], [*report.notes]
+        faults, notes = [*report.faults], [*notes, *report.notes]
     faults += _script_faults(configuration)
     if json:
         print_json({"faults": as_objects(faults), "notes": as_objects(notes)})
@@ -71,6 +87,21 @@ def check(
         _print_findings(faults, notes, configuration)
     if faults:
         raise typer.Exit(FAILED)
+
+
+def _inspected(
+    config: Path | None, orthanc_config: list[Path] | None, scripts: Path | None
+) -> "Inspected":
+    """The configuration that was named, with all that is to be said about it."""
+    from gateway.config.loader import inspect
+    from gateway.config.orthanc_loader import Inspected, inspect_orthanc
+
+    if orthanc := orthanc_files(config, orthanc_config):
+        found = inspect_orthanc(orthanc, os.environ)
+    else:
+        configuration, faults = inspect(config, os.environ)
+        found = Inspected(configuration, tuple(faults))
+    return replace(found, configuration=with_scripts(found.configuration, scripts))
 
 
 def _script_faults(configuration: "Configuration") -> list[Fault]:
