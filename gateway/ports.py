@@ -36,8 +36,8 @@ class Arrival(Protocol):
     def keep(self) -> str:
         """Make it survive a power cut, with its event; answer the instance id.
 
-        Raises InstanceUnreadable, InstanceMismatch, DuplicateRefused, StorageFull, StoreError:
-        nothing is kept then.
+        Raises InstanceUnreadable, InstanceMismatch, DuplicateRefused, StorageFull, StoreError;
+        FilteredOut (a script does not want it), FilterFailed: nothing is kept then.
         """
 
     @property

@@ -170,6 +170,7 @@ class InboundAssociation(DrivenAssociation):
             "association closed",
             ending=ending,
             stored=intake.tally.stored,
+            discarded=intake.tally.discarded,
             refused=intake.tally.refused,
             bytes=intake.tally.received_bytes,
             echoes=self._echoes,
@@ -250,7 +251,7 @@ class InboundAssociation(DrivenAssociation):
 
     def _respond(self, request: C_STORE | C_ECHO, context_id: int, answer: Answer) -> None:
         uid = str(getattr(request, "AffectedSOPInstanceUID", None) or "")
-        if isinstance(request, C_STORE) and answer.status is Status.SUCCESS:
+        if isinstance(request, C_STORE) and answer.status == Status.SUCCESS:
             sop_class_uid = str(request.AffectedSOPClassUID)
             success = store_success(int(request.MessageID or 0), sop_class_uid, uid)
             self.dimse.send_command(success, context_id)

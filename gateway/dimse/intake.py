@@ -10,7 +10,7 @@ from typing import Any
 from gateway.dicom import syntaxes
 from gateway.dimse.status import Status, status_of
 from gateway.dimse.upstream import AssociationCut
-from gateway.errors import StoreError
+from gateway.errors import FilteredOut, FilterFailed, StoreError
 from gateway.metrics import Metrics
 from gateway.model import Origin
 from gateway.ports import Ingest
@@ -27,9 +27,12 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The C-STORE response. reason: a word for logs, metrics and Error Comment, "" for success."""
+    """The C-STORE response. reason: a word for logs, metrics and Error Comment, "" for success.
 
-    status: Status
+    status: one of ours, or whatever a script wants to be answered.
+    """
+
+    status: int
     reason: str = ""
 
 
@@ -38,6 +41,7 @@ class Tally:
     """What an association has brought."""
 
     stored: int = 0
+    discarded: int = 0
     refused: int = 0
     received_bytes: int = 0
 
@@ -71,7 +75,9 @@ class Intake:
         for fragment in fragments:
             self.tally.received_bytes += len(fragment)
         self._metrics.received.labels(answer.reason or "stored").inc()
-        if answer.status is Status.SUCCESS:
+        if answer.reason == FilteredOut.kind:
+            self.tally.discarded += 1
+        elif answer.status == Status.SUCCESS:
             self.tally.stored += 1
         else:
             self.tally.refused += 1
@@ -102,7 +108,9 @@ class Intake:
                     arrival.write(fragment)
                     size_bytes += len(fragment)
                 arrival.keep()
-        except StoreError as error:
+        except FilteredOut as unwanted:
+            return Answer(unwanted.dimse_status, unwanted.kind)
+        except (StoreError, FilterFailed) as error:
             self._metrics.errors.labels(error.kind).inc()
             self._log.warning("instance not kept", kind=error.kind, reason=str(error))
             return Answer(status_of(error), error.kind)

@@ -4,10 +4,11 @@ from enum import IntEnum
 
 from gateway.errors import (
     DuplicateRefused,
+    FilterFailed,
+    GatewayError,
     InstanceMismatch,
     InstanceUnreadable,
     StorageFull,
-    StoreError,
 )
 
 
@@ -27,13 +28,15 @@ class Status(IntEnum):
 
 _STATUS_OF = {
     StorageFull: Status.OUT_OF_RESOURCES,
+    # As Orthanc answers: of all refusals the one that senders try again after.
+    FilterFailed: Status.OUT_OF_RESOURCES,
     InstanceUnreadable: Status.CANNOT_UNDERSTAND,
     InstanceMismatch: Status.DATA_SET_DOES_NOT_MATCH,
     DuplicateRefused: Status.DUPLICATE_SOP_INSTANCE,
 }
 
 
-def status_of(error: StoreError) -> Status:
+def status_of(error: GatewayError) -> Status:
     """How a sender is told that its instance was not kept."""
     return next(
         (status for kind, status in _STATUS_OF.items() if isinstance(error, kind)),

@@ -9,10 +9,12 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from gateway.dicom import part10, syntaxes
-from gateway.errors import InstanceMismatch, LoopNoticed, StorageFull
+from gateway.dicom.tags import tags
+from gateway.errors import FilteredOut, InstanceMismatch, LoopNoticed, StorageFull
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Identifiers, Origin, Summary
+from gateway.ports import UNFILTERED, Filters
 from gateway.store.committer import Committer
 from gateway.store.files import RECEIVED, FileStorage, device_errors, sync_file
 from gateway.store.instances import Arrived, DuplicatePolicy, NewVersion, Outcome, add_arrival
@@ -26,7 +28,7 @@ _FREE_SPACE_MAXIMUM_AGE_S = 1.0
 class StoreIngest:
     """Implements the Ingest port. on_stored is called after each commit that made an event."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named where it is made
         self,
         storage: FileStorage,
         committer: Committer,
@@ -36,6 +38,7 @@ class StoreIngest:
         loop_limit: int,
         metrics: Metrics,
         on_stored: Callable[[], None],
+        filters: Filters = UNFILTERED,
     ) -> None:
         self._storage = storage
         self._committer = committer
@@ -44,6 +47,7 @@ class StoreIngest:
         self._loop_limit = loop_limit
         self._metrics = metrics
         self._on_stored = on_stored
+        self._filters = filters
         self._free_bytes = 0
         self._free_bytes_known_at = 0.0
 
@@ -148,6 +152,8 @@ class StoreArrival:
         )
         identifiers = self._identifiers = summary.identifiers
         self._check_announced(identifiers)
+        if self._ingest._filters.wants_received:
+            self._check_wanted(identifiers)
         sync_file(self._file)
         self._file.close()
         new = NewVersion(self._staged.key, self._syntax_uid, size_bytes, self._digest.hexdigest())
@@ -204,6 +210,26 @@ class StoreArrival:
                 raise InstanceMismatch(
                     f"the request announced {what} {announced}, the data set says {found}"
                 )
+
+    def _check_wanted(self, identifiers: Identifiers) -> None:
+        """Raises FilteredOut, FilterFailed; InstanceUnreadable behind what the index reads."""
+        dataset, pixels = part10.read_to_pixels(self._staged.path)
+        verdict = self._ingest._filters.received(
+            tags(dataset),
+            self._origin,
+            transfer_syntax_uid=self._syntax_uid,
+            has_pixel_data=pixels is not None,
+        )
+        if verdict.keeps:
+            return
+        log.info(
+            "instance discarded",
+            instance=identifiers.instance_id,
+            script=verdict.script,
+            status=f"0x{verdict.dimse_status:04X}",
+            calling_aet=self._origin.calling_aet,
+        )
+        raise FilteredOut(verdict.script, verdict.dimse_status)
 
     def _report(self, identifiers: Identifiers, arrived: Arrived, size_bytes: int) -> None:
         ingest = self._ingest
