@@ -12,9 +12,11 @@ from gateway.scripting.options import OF_FORWARD, OF_TRANSCODE
 from gateway.scripting.primitives import SIGNATURES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "scripting.md").read_text("utf-8")
+# What is alike has one section: "### `OnStableSeries(...)`, `OnStableStudy(...)`".
 SECTIONS = {
-    match[1]: match[2]
-    for match in re.finditer(r"^### `(.*?)`\n(.*?)(?=^##|\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    signature: match[2]
+    for match in re.finditer(r"^### (`[^\n]*`)\n(.*?)(?=^##|\Z)", TEXT, re.MULTILINE | re.DOTALL)
+    for signature in re.findall(r"`(.*?)`", match[1])
 }
 EXAMPLES = re.findall(r"```lua\n(.*?)```", TEXT, re.DOTALL)
 
@@ -61,6 +63,6 @@ def test_every_example_runs(example):
             "function OnStoredInstance(instanceId, tags, metadata, origin)\n" + example + "\nend"
         )
     loaded = load(example, destinations=["archive", "pacs", "research"])
-    if loaded.wants_events:
+    if "OnStoredInstance" in loaded.callbacks:
         on_stored_instance(loaded, make_event(), {"Modality": "CT"})
     loaded.finalize()
