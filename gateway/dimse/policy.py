@@ -93,6 +93,8 @@ class Policy:
     aet: str
     check_called_aet: bool
     allow_unknown_callers: bool
+    unknown_callers_may: frozenset[str]
+    ignore_case_of_aets: bool
     accept_unknown_sop_classes: bool
     maximum_associations: int
     networks: tuple[Network, ...]
@@ -106,12 +108,20 @@ class Policy:
             settings.aet,
             settings.check_called_aet,
             settings.allow_unknown_callers,
+            frozenset(settings.unknown_callers_may),
+            settings.ignore_case_of_aets,
             settings.accept_unknown_sop_classes,
             settings.maximum_associations,
             settings.networks,
             settings.callers,
             accepted_syntaxes(settings),
         )
+
+    def is_same_aet(self, one: str, other: str) -> bool:
+        """Whether two AE titles are one: PS3.5 6.2 distinguishes case, and Orthanc does not."""
+        if self.ignore_case_of_aets:
+            return one.upper() == other.upper()
+        return one == other
 
     def may_connect(self, remote_ip: str) -> bool:
         """Whether the address may speak to us at all."""
@@ -144,7 +154,7 @@ def judge(
     """
     if not policy.may_connect(remote_ip):
         return Reject(*_NO_REASON_GIVEN, "the address is in none of dicom.networks")
-    if policy.check_called_aet and called_aet != policy.aet:
+    if policy.check_called_aet and not policy.is_same_aet(called_aet, policy.aet):
         return Reject(*_CALLED_AET_NOT_RECOGNIZED, f"we are {policy.aet}")
     if open_associations >= policy.maximum_associations:
         return Reject(*_LOCAL_LIMIT_EXCEEDED, f"{open_associations} associations are open")
@@ -152,10 +162,10 @@ def judge(
 
 
 def _judge_caller(policy: Policy, calling_aet: str, remote_ip: str) -> Accept | Reject:
-    entries = [caller for caller in policy.callers if caller.aet == calling_aet]
+    entries = [each for each in policy.callers if policy.is_same_aet(each.aet, calling_aet)]
     if not entries:
         if policy.allow_unknown_callers:
-            return Accept(frozenset({Service.ECHO, Service.STORE}))
+            return Accept(policy.unknown_callers_may)
         return Reject(*_CALLING_AET_NOT_RECOGNIZED, "dicom.callers does not list it")
     matching = [
         caller

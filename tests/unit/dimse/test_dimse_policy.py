@@ -50,6 +50,22 @@ def test_everybody_may_call_when_nothing_is_configured():
     assert verdict({}) == Accept(BOTH)
 
 
+def test_unknown_callers_may_be_let_in_for_echo_alone():
+    settings = {"unknown_callers_may": ["echo"], "callers": [{"aet": "CT1"}]}
+    assert verdict(settings, calling="OTHER") == Accept(frozenset({"echo"}))
+    assert verdict(settings) == Accept(BOTH)
+
+
+@pytest.mark.parametrize("ignore_case", [True, False])
+def test_the_case_of_titles_counts_unless_it_is_to_be_ignored(ignore_case):
+    settings = {
+        "ignore_case_of_aets": ignore_case, "check_called_aet": True,
+        "allow_unknown_callers": False, "callers": [{"aet": "ct1"}],
+    }  # fmt: skip
+    accepted = verdict(settings, called="gateway", calling="CT1") == Accept(BOTH)
+    assert accepted is ignore_case
+
+
 @pytest.mark.parametrize(
     ("settings", "request_", "expected"),
     [
