@@ -1,7 +1,8 @@
 """Handling one event with one script: ask the script, then settle the event, or park it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from gateway.errors import (
@@ -127,10 +128,16 @@ class Handler:
 
     def _facts(self, event: Event) -> Facts | None:
         if event.version is not None:
-            return Facts(self._around.tags.of(event.version), event.metadata, event.origin)
-        if event.kind in TOLD_OF_RESOURCE:
-            return self._around.tags.of_resource(event.subject)
-        return None
+            tags = self._around.tags.of(event.version)
+            return Facts(tags, self._named(event.metadata), event.origin)
+        if event.kind not in TOLD_OF_RESOURCE:
+            return None
+        facts = self._around.tags.of_resource(event.subject)
+        return facts and replace(facts, metadata=self._named(facts.metadata))
+
+    def _named(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
+        names = self._around.site.metadata_names
+        return {names.get(name, name): value for name, value in metadata.items()}
 
     def _call(
         self,

@@ -1,5 +1,7 @@
 """What lanes are told beyond instances: stable studies, jobs, heartbeats; and the legacy set."""
 
+from dataclasses import replace
+
 import pytest
 from scripting_support import INSTANCE_ID, load, make_event
 from structlog.testing import capture_logs
@@ -38,6 +40,20 @@ def test_a_stable_study_comes_with_tags_metadata_and_origin(site):
         event = site.queue.add(Event(1, EventKind.STABLE_STUDY, "0a-1b"))
         site.queue.until_settled("study.lua", event)
     assert says(logs) == ["0a-1b, CT, 20260101T000000, CT"]
+
+
+def test_metadata_has_the_names_that_the_site_gave_to_its_numbers(site):
+    site.known = replace(site.known, metadata_names={"1024": "checked-by"})
+    site.write(
+        "named.lua",
+        "function OnStoredInstance(id, tags, metadata)\n"
+        "  print(metadata['checked-by'], metadata['1024'], metadata['1025'])\nend",
+    )
+    with capture_logs() as logs:
+        site.start()
+        event = site.queue.add(make_event(1, **{"1024": "Jane", "1025": "x"}))
+        site.queue.until_settled("named.lua", event)
+    assert says(logs) == ["Jane, nil, x"]
 
 
 def test_a_study_that_was_deleted_meanwhile_is_not_told(site):
