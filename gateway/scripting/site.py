@@ -1,15 +1,36 @@
-"""What primitives know of the configuration."""
+"""What scripts reach of the gateway around them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.config.models import Destination
 from gateway.model import TranscodeOptions
+from gateway.ports import KeyValues, RestApi, StableStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What scripts reach at once. configuration: what Orthanc's keys would say of this gateway."""
+
+    rest_api: RestApi
+    key_values: KeyValues
+    stable_status: StableStatus
+    configuration: Callable[[], Mapping[str, Any]]
+    http_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The destinations that Forward may name, and how to transcode when a script does not say."""
+    """The destinations that Forward may name, and how to transcode when a script does not say.
+
+    peers: the names of those that SendToPeer may name. metadata_names: what the site calls numbers
+    of metadata. outside: None where scripts run without a
+    gateway.
+    """
 
     destinations: Mapping[str, Destination]
     transcoding: TranscodeOptions
+    outside: Outside | None = None
+    peers: Collection[str] = ()
+    metadata_names: Mapping[str, str] = field(default_factory=dict)
