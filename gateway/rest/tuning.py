@@ -14,6 +14,7 @@ from gateway.rest.routes import Route
 from gateway.rest.services import Services
 
 LogLevel = Literal["debug", "info", "warning", "error"]
+_LONGEST_PATTERN = 256
 
 
 def tuning_routes(services: Services) -> tuple[Route, ...]:
@@ -93,12 +94,14 @@ def _syntaxes_named(request: Request) -> Set[str]:
     text = text_body(request)
     try:
         patterns = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         patterns = text
     if isinstance(patterns, str):
         patterns = [patterns]
     if not isinstance(patterns, list) or not all(isinstance(each, str) for each in patterns):
         raise ApiError(Fault.BAD_FILE_FORMAT, "expected a list of transfer syntaxes")
+    # Comparing takes the square of its length, and no name is that long.
+    patterns = [each for each in patterns if len(each) <= _LONGEST_PATTERN]
     return {syntax.uid for syntax in syntaxes.matching(patterns)}
 
 
