@@ -3,17 +3,17 @@
 import fcntl
 import os
 import signal
-import time
-from collections.abc import Callable, Collection, Iterator, Set
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 from queue import SimpleQueue
 
 from gateway import __version__
 from gateway.codecs.processes import CodecPool
-from gateway.config.models import Configuration, Destination
+from gateway.config.models import Configuration
+from gateway.config.orthanc_view import as_orthanc
 from gateway.dicom.charsets import set_default_encoding
 from gateway.dimse.receiver import Receiver
 from gateway.errors import DataFolderInUse
@@ -25,26 +25,24 @@ from gateway.rest.api import api_routes
 from gateway.rest.application import Application
 from gateway.rest.engine import JobEngine
 from gateway.rest.health import Check, health_routes
+from gateway.rest.in_process import InProcessApi
 from gateway.rest.routes import Route
 from gateway.rest.server import HttpServer
 from gateway.rest.services import Services
+from gateway.routing.crew import Crew, Means
 from gateway.routing.events import LaneEvents
-from gateway.routing.forwarding import ForwardWorker
-from gateway.routing.housekeeping import REST_S, Housekeeping
-from gateway.routing.link import Link
-from gateway.routing.loop import Loop
-from gateway.routing.preparation import Preparation
-from gateway.routing.retry import RetryPolicy
 from gateway.routing.signal import Signal, WorkSignals
-from gateway.routing.transcoding import TranscodeWorker, Transcoding
 from gateway.scripting.host import ScriptHost
-from gateway.scripting.site import Site
+from gateway.scripting.site import Outside, Site
 from gateway.store.backfill import backfill
 from gateway.store.catalogue import Catalogue
 from gateway.store.file_tags import FileTags
 from gateway.store.ingest import StoreIngest
 from gateway.store.jobs import JobTable
+from gateway.store.key_values import KeyValueTable
+from gateway.store.modalities import Destinations, Modalities
 from gateway.store.opened import Store, open_store
+from gateway.store.peers import Peers
 from gateway.store.recovery import Recovery
 from gateway.store.stability import Stability
 
@@ -96,13 +94,21 @@ class Gateway:
         store = self._open_store(work, running)
         codecs = self._codecs()
         running.callback(codecs.close)
-        self._start_workers(store, codecs, work, running)
-        self._start_scripts(store, stored, running)
         ingest = self._ingest(store, stored)
+        self._start_workers(store, ingest, codecs, work, running)
         receiver = Receiver(settings.dicom, ingest, self.metrics)
+        # Scripts call the routes, and wait for jobs, from their first moment to their last.
+        interface = self._interface(store, ingest, codecs, receiver)
+        server = HttpServer(settings.http, interface.application)
+        running.callback(server.stop)
+        interface.jobs.start()  # every kind of job is registered by its routes
+        # Before the server, whose clients may be waiting for the end of a job.
+        running.callback(interface.jobs.stop)
+        self._start_scripts(store, stored, interface.site, running)
         self.dicom_port = receiver.start()
         running.callback(receiver.stop, _GRACE_S)
-        self._start_rest(store, ingest, codecs, receiver, running)
+        if settings.http.enabled:
+            self.http_port = server.start()
         log.info(
             "gateway started",
             version=__version__,
@@ -121,26 +127,28 @@ class Gateway:
         Recovery(store.engine, store.committer, store.files, settings.duplicates).run()
         backfill(store.engine, store.committer, store.files)
         store.tasks.reset_running()
-        for name in store.board.destinations() - self._destinations():
-            log.warning("tasks wait for a destination that is not configured", destination=name)
         return store
 
-    def _start_scripts(self, store: Store, stored: Signal, running: ExitStack) -> None:
+    def _start_scripts(self, store: Store, stored: Signal, site: Site, running: ExitStack) -> None:
         settings = self._settings
         settings.scripts.folder.mkdir(parents=True, exist_ok=True)
         scripts = ScriptHost(
             settings.scripts,
-            queue=LaneEvents(store.outbox, stored, self._destinations),
+            queue=LaneEvents(
+                store.outbox,
+                stored,
+                {Action.FORWARD: site.destinations, Action.SEND_TO_PEER: site.peers},
+            ),
             tags=FileTags(store.files, store.engine),
-            site=Site(settings.destinations, settings.codecs.options()),
+            site=site,
             metrics=self.metrics,
         )
         scripts.start()
         running.callback(scripts.stop)
         store.outbox.close_other_lanes(scripts.lanes)
 
-    def _destinations(self) -> Set[str]:
-        return self._settings.destinations.keys()
+    def _modalities(self, store: Store) -> Modalities:
+        return Modalities(self._settings.destinations, store.engine, store.committer)
 
     def _ingest(self, store: Store, stored: Signal) -> StoreIngest:
         return StoreIngest(
@@ -148,6 +156,7 @@ class Gateway:
             store.committer,
             duplicates=self._settings.store.duplicates,
             minimum_free_bytes=self._settings.store.minimum_free_mb << 20,
+            loop_limit=self._settings.scripts.loop_limit,
             metrics=self.metrics,
             on_stored=stored.notify,
         )
@@ -165,73 +174,31 @@ class Gateway:
         return self._settings.codecs.processes or os.cpu_count() or 1
 
     def _start_workers(
-        self, store: Store, codecs: CodecPool, work: WorkSignals, running: ExitStack
-    ) -> None:
-        processes = self._codec_processes
-        transcoding = Transcoding(store.files, codecs, self._settings.codecs, self.metrics)
-        # Destinations wait here for codec processes; more threads would only wait longer.
-        waiting = ThreadPoolExecutor(processes, "prepare")
-        running.callback(waiting.shutdown, wait=False)
-        loops = [
-            self._housekeeping_loop(store, work),
-            *self._transcode_loops(store, transcoding, work, processes),
-            *self._forward_loops(
-                store, lambda to: Preparation(to, store.files, transcoding, waiting), work
-            ),
-        ]
-        running.callback(_stop_all, loops)
-        for loop in loops:
-            loop.start()
-
-    def _housekeeping_loop(self, store: Store, work: WorkSignals) -> Loop:
-        stability = Stability(store.engine, store.committer, self._settings.store.stable_age_s)
-        worker = Housekeeping(store.tasks, store.outbox, store.reclaimer, stability)
-        return Loop("housekeeping", worker, work.of(Action.DELETE), self.metrics, rest_s=REST_S)
-
-    def _transcode_loops(
-        self, store: Store, transcoding: Transcoding, work: WorkSignals, processes: int
-    ) -> list[Loop]:
-        return [
-            Loop(
-                f"transcode-{number}",
-                TranscodeWorker(store.tasks, transcoding, self.metrics),
-                work.of(Action.TRANSCODE),
-                self.metrics,
-            )
-            for number in range(processes)
-        ]
-
-    def _forward_loops(
-        self, store: Store, prepare: Callable[[Destination], Preparation], work: WorkSignals
-    ) -> list[Loop]:
-        return [
-            self._forward_loop(f"forward-{name}-{number}", name, store, prepare(destination), work)
-            for name, destination in self._settings.destinations.items()
-            for number in range(destination.associations)
-        ]
-
-    def _forward_loop(
-        self, thread: str, name: str, store: Store, preparation: Preparation, work: WorkSignals
-    ) -> Loop:
-        worker = ForwardWorker(
-            name,
-            Link(self._settings.destinations[name], self._settings.dicom.aet),
-            store.tasks,
-            preparation,
-            RetryPolicy.of(self._settings.retry),
-            self.metrics,
-        )
-        return Loop(thread, worker, work.of(Action.FORWARD, name), self.metrics)
-
-    def _start_rest(
         self,
         store: Store,
-        ingest: Ingest,
-        codecs: Codecs,
-        reception: Reception,
+        ingest: StoreIngest,
+        codecs: CodecPool,
+        work: WorkSignals,
         running: ExitStack,
     ) -> None:
-        """The routes, the jobs that they submit, and the server in front."""
+        means = Means(
+            settings=self._settings,
+            metrics=self.metrics,
+            store=store,
+            ingest=ingest,
+            codecs=codecs,
+            processes=self._codec_processes,
+            modalities=self._modalities(store),
+            peers=Peers(store.engine, store.committer),
+            signals=work,
+        )
+        crew = Crew(means)
+        running.callback(crew.stop, _GRACE_S)
+        crew.start()
+
+    def _interface(
+        self, store: Store, ingest: Ingest, codecs: Codecs, reception: Reception
+    ) -> "_Interface":
         jobs = self._jobs(store)
         services = Services(
             settings=self._settings,
@@ -244,15 +211,31 @@ class Gateway:
             jobs=jobs,
             stop=lambda: self.wishes.put(Wish.STOP),
             restart=lambda: self.wishes.put(Wish.RESTART),
+            site=lambda: interface.site,
         )
         application = Application((*self._health_routes(store), *api_routes(services)))
-        server = HttpServer(self._settings.http, application)
-        running.callback(server.stop)
-        jobs.start()  # every kind of job is registered by its routes
-        # Before the server, whose clients may be waiting for the end of a job.
-        running.callback(jobs.stop)
-        if self._settings.http.enabled:
-            self.http_port = server.start()
+        interface = _Interface(jobs, application, self._site(store, application))
+        return interface
+
+    def _site(self, store: Store, application: Application) -> Site:
+        settings = self._settings
+        outside = Outside(
+            rest_api=InProcessApi(application),
+            key_values=KeyValueTable(store.engine, store.committer),
+            stable_status=self._stability(store),
+            configuration=lambda: as_orthanc(settings),
+            http_timeout_s=settings.scripts.http_timeout_s,
+        )
+        return Site(
+            Destinations(self._modalities(store)),
+            settings.codecs.options(),
+            outside,
+            Peers(store.engine, store.committer),
+            metadata_names={str(number): name for name, number in settings.rest.metadata.items()},
+        )
+
+    def _stability(self, store: Store) -> Stability:
+        return Stability(store.engine, store.committer, self._settings.store.stable_age_s)
 
     def _jobs(self, store: Store) -> JobEngine:
         settings = self._settings.jobs
@@ -270,6 +253,15 @@ class Gateway:
             "storage": lambda: _problem_of(store.files.free_bytes),
         }
         return health_routes(checks, self.metrics, lambda: _refresh_gauges(store, self.metrics))
+
+
+@dataclass(frozen=True, slots=True)
+class _Interface:
+    """The REST interface, the jobs that it submits, and what scripts reach."""
+
+    jobs: JobEngine
+    application: Application
+    site: Site
 
 
 def run(configuration: Configuration) -> int:
@@ -300,15 +292,6 @@ def _only_one_process(folder: Path) -> Iterator[None]:
         except OSError:
             raise DataFolderInUse(f"another gateway runs on {folder}") from None
         yield
-
-
-def _stop_all(loops: Collection[Loop]) -> None:
-    for loop in loops:
-        loop.stop()
-    deadline = time.monotonic() + _GRACE_S
-    for loop in loops:
-        if not loop.join(max(0.0, deadline - time.monotonic())):
-            log.warning("a worker did not end in time", worker=loop.name)
 
 
 def _problem_of(check: Callable[[], object]) -> str | None:

@@ -55,7 +55,7 @@ def rungs(ladder: Sequence[str], stored: str) -> tuple[str, ...]:
     """
     allowed: list[str] = []
     for entry in ladder:
-        if entry == AS_STORED:
+        if entry in (AS_STORED, stored):
             allowed.append(stored)
         else:
             allowed.extend(syntax.uid for syntax in rungs_of(entry, stored))

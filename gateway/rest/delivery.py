@@ -10,24 +10,10 @@ from gateway.dicom.rates import AS_STORED
 from gateway.dimse.contexts import MAXIMUM_CONTEXTS, Choice, Context, Need, choose, propose
 from gateway.dimse.prepared import MoveOriginator
 from gateway.dimse.sender import ForwardAssociation, open_association
-from gateway.errors import NoAcceptableSyntax, TranscodeError
-from gateway.logs import logger
 from gateway.model import TranscodeOptions
-from gateway.ports import Codecs
-from gateway.store.files import DERIVED, FileStorage
 from gateway.store.modalities import Modality
-
-log = logger("rest")
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A file to be sent. instance_id: "" when it is none of ours."""
-
-    path: Path
-    sop_class_uid: str
-    transfer_syntax_uid: str
-    instance_id: str = ""
+from gateway.work.fitting import Parcel, fit, need_of
+from gateway.work.transcoding import Transcoding
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +32,8 @@ class Manner:
 
     def need(self, sop_class_uid: str, stored_syntax_uid: str) -> Need:
         """What such a file may be sent in."""
-        ladder = self.modality.destination.syntaxes
-        if not self.modality.may_transcode:
-            ladder = (AS_STORED,)
-        elif self.syntax_uid:
-            ladder = (self.syntax_uid, AS_STORED)
-        return Need(sop_class_uid, stored_syntax_uid, ladder)
-
-    def contexts(self, needs: Iterable[Need]) -> list[Context]:
-        """What to propose for files of these needs."""
-        if self.modality.may_transcode:
-            return list(propose(needs))
-        return [Context(need.sop_class_uid, need.stored) for need in needs]
+        ladder = (self.syntax_uid, AS_STORED) if self.syntax_uid else ()
+        return need_of(self.modality, sop_class_uid, stored_syntax_uid, ladder)
 
 
 class Delivery:
@@ -66,10 +42,9 @@ class Delivery:
     `with Delivery(...) as delivery: delivery.send(...)`; leaving the block releases it.
     """
 
-    def __init__(self, manner: Manner, storage: FileStorage, codecs: Codecs) -> None:
+    def __init__(self, manner: Manner, transcoding: Transcoding) -> None:
         self._manner = manner
-        self._storage = storage
-        self._codecs = codecs
+        self._transcoding = transcoding
         self._expected: tuple[Need, ...] = ()
         self._proposed: frozenset[Context] = frozenset()
         self._association: ForwardAssociation | None = None
@@ -99,13 +74,13 @@ class Delivery:
 
     def _opened_for(self, need: Need) -> ForwardAssociation:
         """An association on which this was proposed; one carries only so many proposals."""
-        wanted = self._manner.contexts([need])
+        wanted = propose([need])
         if self._association is not None and self._association.is_alive:
             proposed_all = self._proposed.issuperset(wanted)
             if proposed_all or self._association.accepted(need.sop_class_uid):
                 return self._association
         self._close()
-        everything = dict.fromkeys([*wanted, *self._manner.contexts(self._expected)])
+        everything = dict.fromkeys([*wanted, *propose(self._expected)])
         contexts = list(everything)[:MAXIMUM_CONTEXTS]
         self._association = open_association(
             self._manner.modality.destination,
@@ -118,38 +93,14 @@ class Delivery:
     @contextmanager
     def _prepared(self, parcel: Parcel, choice: Choice, accepted: frozenset[str]) -> Iterator[Path]:
         """The file that is sent; what was made for it is removed afterwards."""
-        if not choice.ladder:
+        staged = fit(parcel, choice, accepted, self._transcoding, self._manner.options)
+        if staged is None:
             yield parcel.path
             return
-        staged = self._storage.stage(DERIVED, made_from=parcel.instance_id)
         try:
-            yield self._transcoded(parcel, staged.path, choice, accepted)
+            yield staged.path
         finally:
             staged.discard()
-
-    def _transcoded(
-        self, parcel: Parcel, target: Path, choice: Choice, accepted: frozenset[str]
-    ) -> Path:
-        """In the first syntax that both the image and the modality allow; else as it is stored.
-
-        Each is tried by itself: what has no pixels, or would lose too much, comes out in another
-        syntax than was asked for. Raises TranscodeError, NoAcceptableSyntax.
-        """
-        refusal: TranscodeError | NoAcceptableSyntax | None = None
-        for syntax_uid in choice.ladder:
-            try:
-                report = self._codecs.transcode(
-                    parcel.path, target, [syntax_uid], self._manner.options
-                )
-            except TranscodeError as error:
-                refusal = error
-                continue
-            if report.target_syntax_uid in accepted:
-                return target
-        if choice.as_stored:
-            log.info("instance goes as stored", instance=parcel.instance_id, refused=str(refusal))
-            return parcel.path
-        raise refusal or NoAcceptableSyntax("nothing that it accepts can be made of the instance")
 
     def _close(self) -> None:
         association, self._association = self._association, None

@@ -14,7 +14,7 @@ from gateway.errors import GatewayError, InstanceUnreadable
 from gateway.model import Version
 from gateway.rest import fields
 from gateway.rest.answers import json_answer
-from gateway.rest.delivery import Delivery, Manner, Parcel
+from gateway.rest.delivery import Delivery, Manner
 from gateway.rest.errors import ApiError, Fault
 from gateway.rest.exporting import (
     as_api_error,
@@ -32,6 +32,8 @@ from gateway.rest.services import Services
 from gateway.rest.submission import answer_with_job, submission_of
 from gateway.store.files import RECEIVED
 from gateway.store.modalities import Modalities
+from gateway.work.fitting import Parcel
+from gateway.work.transcoding import Transcoding
 
 JOB = "DicomModalityStore"
 _LARGEST_MESSAGE_ID = 0xFFFF
@@ -45,10 +47,12 @@ class ModalityStore:
         self._catalogue = services.catalogue
         self._committer = services.store.committer
         self._storage = services.store.files
-        self._codecs = services.codecs
         self._jobs = services.jobs
         self._own_aet = services.settings.dicom.aet
         self._options = services.settings.codecs.options()
+        self._transcoding = Transcoding(
+            services.store.files, services.codecs, self._options, services.metrics
+        )
         services.jobs.register(JobKind(JOB, self._carry_out, self._describe))
 
     def store(self, request: Request, modality: str) -> Response:
@@ -77,7 +81,7 @@ class ModalityStore:
             raise ApiError(Fault.BAD_FILE_FORMAT, str(error)) from error
         parcel = Parcel(path, meta.sop_class_uid, meta.transfer_syntax_uid)
         try:
-            with Delivery(manner, self._storage, self._codecs) as delivery:
+            with Delivery(manner, self._transcoding) as delivery:
                 delivery.send(parcel)
         except GatewayError as error:
             raise as_api_error(error) from error
@@ -100,7 +104,7 @@ class ModalityStore:
         return content
 
     def _carry_out(self, running: Running, asked: Mapping[str, Any]) -> None:
-        with Delivery(self._manner(asked), self._storage, self._codecs) as delivery:
+        with Delivery(self._manner(asked), self._transcoding) as delivery:
             delivery.expect(self._kinds_of_files(asked))
             send_each(
                 running,

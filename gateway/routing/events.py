@@ -1,10 +1,10 @@
 """The EventQueue port over the store's outbox: what lanes take events from and settle them with."""
 
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from gateway.model import Event, ParkedEvent, Step
-from gateway.routing.plan import plan_tasks
+from gateway.model import Action, Event, ParkedEvent, Step
+from gateway.routing.plan import check_remotes, plan_tasks
 from gateway.routing.signal import Signal
 from gateway.store.outbox import Outbox
 
@@ -16,11 +16,12 @@ class LaneEvents:
         self,
         outbox: Outbox,
         stored: Signal,
-        destinations: Callable[[], Collection[str]],
+        remotes: Mapping[Action, Collection[str]],
     ) -> None:
+        """remotes: the names of those that each action can send to, as they are at any moment."""
         self._outbox = outbox
         self._stored = stored
-        self._destinations = destinations
+        self._remotes = remotes
         # Of each thread: what one worker of a lane has seen, another may have slept over.
         self._looked = threading.local()
 
@@ -47,21 +48,19 @@ class LaneEvents:
 
     def settle(self, lane: str, event: Event, steps: Sequence[Step]) -> None:
         """See the port."""
-        destinations = self._destinations()
+        check_remotes(steps, self._remotes)
         self._outbox.settle(
             lane,
             event.event_id,
-            lambda find_current: plan_tasks(steps, event, find_current, destinations),
+            lambda find_versions: plan_tasks(steps, event, find_versions),
         )
 
     def beat(self, lane: str, steps: Sequence[Step]) -> None:
         """See the port."""
         if not steps:
             return
-        destinations = self._destinations()
-        self._outbox.settle_beat(
-            lane, lambda find_current: plan_tasks(steps, None, find_current, destinations)
-        )
+        check_remotes(steps, self._remotes)
+        self._outbox.settle_beat(lane, lambda find_versions: plan_tasks(steps, None, find_versions))
 
     def park(self, parked: ParkedEvent) -> None:
         """See the port."""

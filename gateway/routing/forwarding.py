@@ -1,23 +1,22 @@
-"""The work of FORWARD tasks: all that waits for one destination goes over one association.
+"""The work of tasks that send: all that waits for one destination goes over one connection.
 
-What the destination accepts decides what is sent, see preparation.py.
+What a modality accepts decides what is sent to it, see preparation.py; a peer takes everything.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from gateway.dimse.contexts import Need
 from gateway.errors import GatewayError, InternalFault, TranscodeError
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action, Task
 from gateway.routing.breaker import Breaker
 from gateway.routing.claims import Claims
-from gateway.routing.link import Link
-from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
 from gateway.store.tasks import Tasks
 
@@ -25,22 +24,59 @@ log = logger("forward")
 BATCH = 32
 
 
+class Connection(Protocol):
+    """To a destination; link.py speaks DICOM, peers.py HTTP."""
+
+    def open(self, calling_aet: str, needs: Iterable[Need]) -> None:
+        """Have one on which each instance could be sent. Raises RemoteError."""
+
+    def accepted(self, sop_class_uid: str) -> frozenset[str]:
+        """The transfer syntaxes that the destination takes for this SOP class."""
+
+    def store(self, path: Path) -> None:
+        """Send one file. Raises RemoteError."""
+
+    def close_if_idle(self) -> None:
+        """Let go of it when nothing was sent for a while."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class Files(Protocol):
+    """What is sent for tasks; see preparation.py."""
+
+    def need(self, task: Task) -> Need:
+        """What the task could be sent in."""
+
+    def begin(
+        self, tasks: Sequence[Task], accepted: Callable[[str], frozenset[str]]
+    ) -> "list[Future[Path]]":
+        """A path for each task, in order."""
+
+    def discard(self, prepared: "Iterable[Future[Path]]") -> None:
+        """Remove what was made for a batch."""
+
+
 class ForwardWorker:
-    """Sends to one destination, over one association of its own."""
+    """Sends to one destination, over one connection of its own."""
 
     def __init__(
         self,
         name: str,
-        link: Link,
+        link: Connection,
         tasks: Tasks,
-        preparation: Preparation,
+        preparation: Files,
         retry: RetryPolicy,
         metrics: Metrics,
+        *,
+        action: Action = Action.FORWARD,
     ) -> None:
         self._name = name
+        self._action = action
         self._link = link
         self._tasks = tasks
-        self._claims = Claims(tasks, Action.FORWARD, name)
+        self._claims = Claims(tasks, action, name)
         self._preparation = preparation
         self._retry = retry
         self._breaker = Breaker(retry)
@@ -60,12 +96,14 @@ class ForwardWorker:
         return True
 
     def close(self) -> None:
-        """End the association."""
+        """End the connection."""
         self._link.close()
 
     def _is_left_alone(self) -> bool:
         """The destination is in trouble, and nobody asked that it be tried all the same."""
-        return self._breaker.remaining_s() > 0 and not self._tasks.is_asked_for(self._name)
+        return self._breaker.remaining_s() > 0 and not self._tasks.is_asked_for(
+            self._action, self._name
+        )
 
     def _send_group(
         self, calling_aet: str, tasks: Sequence[Task], stopping: Callable[[], bool]

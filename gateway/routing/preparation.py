@@ -1,4 +1,4 @@
-"""The file that a destination takes: as stored, or transcoded down its ladder.
+"""The files of a batch for one destination: as stored, or transcoded down its ladder.
 
 A batch is transcoded side by side while the first of it is already on its way.
 """
@@ -7,31 +7,28 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from gateway.config.models import Destination
-from gateway.dicom import syntaxes
-from gateway.dicom.rates import loses
 from gateway.dimse.contexts import Choice, Need, choose
-from gateway.errors import GatewayError, NoAcceptableSyntax, TranscodeUnsupported
-from gateway.logs import logger
-from gateway.model import Task, TranscodeOptions, TranscodeReport
-from gateway.routing.transcoding import Transcoding, options_of
+from gateway.errors import GatewayError
+from gateway.model import Task
+from gateway.routing.transcoding import options_of
 from gateway.store.files import FileStorage, StagedFile
-
-log = logger("forward")
+from gateway.store.modalities import Modality
+from gateway.work.fitting import Parcel, fit, need_of
+from gateway.work.transcoding import Transcoding
 
 
 class Preparation:
-    """Finds or makes what is sent to one destination."""
+    """Finds or makes what is sent to one modality."""
 
     def __init__(
         self,
-        destination: Destination,
+        modality: Modality,
         storage: FileStorage,
         transcoding: Transcoding,
         pool: ThreadPoolExecutor,
     ) -> None:
-        self._ladder = destination.syntaxes
-        self._options = destination.transcode.options(transcoding.options)
+        self._modality = modality
+        self._options = modality.destination.transcode.options(transcoding.options)
         self._storage = storage
         self._transcoding = transcoding
         self._pool = pool
@@ -39,8 +36,8 @@ class Preparation:
 
     def need(self, task: Task) -> Need:
         """What the task could be sent in: by its own ladder, if the script gave one."""
-        ladder = tuple(task.parameters.get("ladder", self._ladder))
-        return Need(task.version.sop_class_uid, task.version.transfer_syntax_uid, ladder)
+        version, ladder = task.version, task.parameters.get("ladder", ())
+        return need_of(self._modality, version.sop_class_uid, version.transfer_syntax_uid, ladder)
 
     def begin(
         self, tasks: Sequence[Task], accepted: Callable[[str], frozenset[str]]
@@ -67,55 +64,21 @@ class Preparation:
             ready.set_exception(error)
             return ready
         if choice.ladder:
-            return self._pool.submit(self._transcode, task, choice, accepted)
-        ready.set_result(self._stored(task))
+            return self._pool.submit(self._fit, task, choice, accepted)
+        ready.set_result(self._storage.path(task.version.storage_key))
         return ready
 
-    def _transcode(self, task: Task, choice: Choice, accepted: frozenset[str]) -> Path:
-        try:
-            return self._make(task, choice.ladder, accepted)
-        except (TranscodeUnsupported, NoAcceptableSyntax) as refusal:
-            if not choice.as_stored:
-                raise
-            log.info(
-                "instance goes as stored",
-                instance=task.version.instance_id,
-                task=task.task_id,
-                syntax=syntaxes.label(task.version.transfer_syntax_uid),
-                refused=str(refusal),
-            )
-            return self._stored(task)
-
-    def _make(self, task: Task, ladder: tuple[str, ...], accepted: frozenset[str]) -> Path:
+    def _fit(self, task: Task, choice: Choice, accepted: frozenset[str]) -> Path:
         """Raises TranscodeError, NoAcceptableSyntax."""
-        options = options_of(task, self._options)
-        staged, report = self._transcoding.make(task.version, ladder, options)
-        if report.target_syntax_uid in accepted:
-            self._made.append(staged)
-            return staged.path
-        staged.discard()
-        left = _left(ladder, report, options)
-        if left and left != ladder:
-            return self._make(task, left, accepted)
-        raise NoAcceptableSyntax(
-            f"{_reason(report.changed)} {syntaxes.label(report.target_syntax_uid)},"
-            " which the destination does not accept"
+        version = task.version
+        parcel = Parcel(
+            self._storage.path(version.storage_key),
+            version.sop_class_uid,
+            version.transfer_syntax_uid,
+            version.instance_id,
         )
-
-    def _stored(self, task: Task) -> Path:
-        return self._storage.path(task.version.storage_key)
-
-
-def _left(
-    ladder: tuple[str, ...], report: TranscodeReport, options: TranscodeOptions
-) -> tuple[str, ...]:
-    """The rungs that may still do when the result cannot be sent."""
-    rungs = map(syntaxes.by_uid, ladder)
-    if report.changed:  # the loss was more than allowed, and it was made without any
-        return tuple(rung.uid for rung in rungs if not loses(rung, options))
-    # Without pixels there is nothing to compress: a rung that would leaves it as it is.
-    return tuple(rung.uid for rung in rungs if not rung.is_encapsulated)
-
-
-def _reason(changed: bool) -> str:
-    return "comes out in" if changed else "has nothing to compress, and stays in"
+        staged = fit(parcel, choice, accepted, self._transcoding, options_of(task, self._options))
+        if staged is None:
+            return parcel.path
+        self._made.append(staged)
+        return staged.path

@@ -1,6 +1,7 @@
 """Waking those who wait for work, in this process."""
 
 import threading
+from collections.abc import Callable
 
 from gateway.model import Action
 
@@ -35,6 +36,11 @@ class WorkSignals:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._signals: dict[tuple[Action, str], Signal] = {}
+        self._listener: Callable[[Action, str], None] = lambda action, destination: None
+
+    def listen(self, listener: Callable[[Action, str], None]) -> None:
+        """Have somebody told of everything that notify() says, before those who wait for it."""
+        self._listener = listener
 
     def of(self, action: Action, destination: str = "") -> Signal:
         """What those wait for who carry out such tasks."""
@@ -43,4 +49,5 @@ class WorkSignals:
 
     def notify(self, action: Action, destination: str) -> None:
         """Such a task waits now."""
+        self._listener(action, destination)
         self.of(action, destination).notify()

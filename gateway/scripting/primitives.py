@@ -4,10 +4,11 @@ Nothing is done at once. When the callback has returned, its plan is committed, 
 out. A primitive answers its resource, so that calls chain:
 `Delete(Forward(Transcode(instanceId, 'JPEG2000Lossless'), 'archive'))`.
 
-A resource is a string: an instance id, or the *handle* that Transcode answered. A handle is a
-string too ("<instance id> as JPEG2000Lossless #1"), so that a script can print it, compare it, keep
-it in a table or glue it to other text like any id; it means something only within the plan that
-made it.
+A resource is a string: the id of an instance, or of a series, study or patient, which stands for
+all instances in it; or the *handle* that Transcode or ModifyInstance answered. A handle is a string
+too ("<instance id> as JPEG2000Lossless #1"), so that a script can print it, compare it, keep it in
+a table or glue it to other text like any id; it means something only within the plan that made it.
+Orthanc's ModifyInstance answers '', and takes '' for "the result of the step before": so do we.
 
 docs/scripting.md describes each primitive; a test fails when one is missing there.
 """
@@ -16,32 +17,40 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from gateway.config.models import Destination
 from gateway.dicom import rates
 from gateway.model import Action, Step
-from gateway.scripting import options
+from gateway.scripting import options, tables
 from gateway.scripting.options import PrimitiveRefused, Value, shown
 from gateway.scripting.site import Site
 
-_INSTANCE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
+_RESOURCE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{8}){4}")
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a step works on: an instance id, or the result of an earlier step of the same plan."""
+    """What a step works on: a resource, or the result of an earlier step of the same plan."""
 
-    instance_id: str
+    resource_id: str
     result_of: int | None = None
 
 
 class Plan:
-    """The steps that one call of a callback has asked for, in order."""
+    """The steps that one call of a callback has asked for, in order.
 
-    def __init__(self, site: Site) -> None:
+    generation: of the instances that its steps make, see Origin. may_command: the script's profile
+    lets it run commands.
+    """
+
+    def __init__(self, site: Site, *, generation: int = 1, may_command: bool = True) -> None:
         self.steps: list[Step] = []
         self.site = site
+        self.generation = generation
+        self.may_command = may_command
         self._results: dict[str, Subject] = {}
+        self._latest: Subject | None = None
 
     def subject(self, resource: Value) -> Subject:
         """What a script means by `resource`. Raises PrimitiveRefused."""
@@ -49,9 +58,11 @@ class Plan:
             raise PrimitiveRefused(
                 "expected an instance id or the result of another primitive, got " + shown(resource)
             )
+        if not resource:
+            return self._result_of_the_step_before()
         if resource in self._results:
             return self._results[resource]
-        if _INSTANCE_ID.fullmatch(resource):
+        if _RESOURCE_ID.fullmatch(resource):
             return Subject(resource)
         if " #" in resource:
             raise PrimitiveRefused(f"{resource!r} is the result of a step of another event")
@@ -60,8 +71,8 @@ class Plan:
     def result(self, subject: Subject, description: str) -> str:
         """The handle of what the last step makes of `subject`."""
         number = len(self.steps)
-        handle = f"{subject.instance_id} as {description} #{number}"
-        self._results[handle] = Subject(subject.instance_id, result_of=number)
+        handle = f"{subject.resource_id} {description} #{number}"
+        self._results[handle] = self._latest = Subject(subject.resource_id, result_of=number)
         return handle
 
     def append(
@@ -74,17 +85,24 @@ class Plan:
         parameters: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a step. line: where the script asked for it."""
+        self._latest = None if action is Action.DELETE else subject
         self.steps.append(
             Step(
                 number=len(self.steps) + 1,
                 action=action,
-                subject="" if subject.result_of else subject.instance_id,
+                subject="" if subject.result_of else subject.resource_id,
                 result_of=subject.result_of,
                 destination=destination,
                 parameters=parameters or {},
                 line=line,
             )
         )
+
+    def _result_of_the_step_before(self) -> Subject:
+        if self._latest is None:
+            before = "is a Delete, which has none" if self.steps else "does not exist"
+            raise PrimitiveRefused(f"'' means the result of the step before, and that {before}")
+        return self._latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +125,37 @@ def _transcode(plan: Plan, call: Call) -> str:
     plan.append(
         Action.TRANSCODE, subject, call.line, parameters=defaults | options.parameters_of(asked)
     )
-    return plan.result(subject, " or ".join(rung.keyword for rung in rungs))
+    return plan.result(subject, "as " + " or ".join(rung.keyword for rung in rungs))
+
+
+def _modify(plan: Plan, call: Call) -> str:
+    subject = plan.subject(call.resource)
+    remove, remove_private = (*call.options, None, None)[:2]
+    if not isinstance(remove_private, bool | None):
+        raise PrimitiveRefused(f"removePrivateTags must be a boolean, not {shown(remove_private)}")
+    parameters = {
+        "replace": tables.replacements(call.target),
+        "remove": tables.removals(remove),
+        "remove_private": bool(remove_private),
+        # What the new SOP Instance UID is made with: the same one, should it be done again.
+        "salt": uuid4().hex,
+        "generation": plan.generation,
+    }
+    plan.append(Action.MODIFY, subject, call.line, parameters=parameters)
+    return plan.result(subject, "modified")
+
+
+def _call_system(plan: Plan, call: Call) -> Value:
+    if not plan.may_command:
+        raise PrimitiveRefused("commands are closed to scripts of the profile sandboxed")
+    subject = plan.subject(call.resource)
+    command = _text(call.target, "a command")
+    words = tables.words(*call.options)
+    if not command or any("\0" in word for word in (command, *words)):
+        raise PrimitiveRefused("a command must not be empty, and no word of it may hold a NUL")
+    parameters = {"command": command, "arguments": words}
+    plan.append(Action.CALL, subject, call.line, parameters=parameters)
+    return call.resource
 
 
 def _forward(plan: Plan, call: Call) -> Value:
@@ -122,9 +170,20 @@ def _forward(plan: Plan, call: Call) -> Value:
     return call.resource
 
 
+def _send_to_peer(plan: Plan, call: Call) -> Value:
+    subject = plan.subject(call.resource)
+    name = _text(call.target, "the name of a peer")
+    if name not in plan.site.peers:
+        known = ", ".join(sorted(plan.site.peers)) or "none"
+        raise PrimitiveRefused(f"no peer is called {name!r}; known are {known}")
+    plan.append(Action.SEND_TO_PEER, subject, call.line, destination=name)
+    return call.resource
+
+
 def _destination(name: str, site: Site) -> Destination:
-    if name in site.destinations:
-        return site.destinations[name]
+    destination = site.destinations.get(name)
+    if destination is not None:
+        return destination
     known = ", ".join(sorted(site.destinations)) or "none: the configuration has no [destinations]"
     raise PrimitiveRefused(f"no destination is called {name!r}; known are {known}")
 
@@ -162,6 +221,11 @@ PLANNING: Mapping[str, Primitive] = {
         Primitive("Transcode", "Transcode(id, syntax, options)", _transcode),
         Primitive("Forward", "Forward(id, destination, options)", _forward),
         Primitive("SendToModality", "SendToModality(id, destination, localAet)", _forward),
+        Primitive("SendToPeer", "SendToPeer(id, peer)", _send_to_peer),
+        Primitive(
+            "ModifyInstance", "ModifyInstance(id, replace, remove, removePrivateTags)", _modify
+        ),
+        Primitive("CallSystem", "CallSystem(id, command, args)", _call_system),
         Primitive("Delete", "Delete(id)", _delete),
     )
 }

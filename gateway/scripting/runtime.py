@@ -16,6 +16,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
@@ -27,12 +28,21 @@ from gateway.logs import logger
 log = logger("scripting")
 
 HostFunction = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OfBytes:
+    """A host function that gets strings as the bytes that they are, and not as text."""
+
+    function: HostFunction
+
+
 # What a callback may answer; a table is a dict or a list, with values of the same kinds.
 Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
-    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "sandbox.lua",
-    "answers.lua", "entry.lua",
+    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "outside.lua", "primitives.lua", "json.lua",
+    "sandbox.lua", "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
@@ -67,7 +77,7 @@ class Runtime:
         profile: Literal["trusted", "sandboxed"],
         *,
         memory_mb: int,
-        host: Mapping[str, HostFunction],
+        host: Mapping[str, HostFunction | OfBytes],
     ) -> None:
         """host: functions that the sandbox offers to scripts; see sandbox.lua for their names.
 
@@ -153,8 +163,11 @@ class Runtime:
         reentry, reset_depth = self._execute("reentry.lua", limits)
         compat = self._execute("compat.lua", reentry["base"]["tostring"])
         popen = self._lua.compile(_CHUNKS["popen.lua"], name="=gateway/popen.lua")
+        outside = self._lua.compile(_CHUNKS["outside.lua"], name="=gateway/outside.lua")
+        primitives = self._lua.compile(_CHUNKS["primitives.lua"], name="=gateway/primitives.lua")
+        json = self._lua.compile(_CHUNKS["json.lua"], name="=gateway/json.lua")
         globals_, set_callback = self._execute(
-            "sandbox.lua", profile, limits, reentry, compat, popen, host
+            "sandbox.lua", profile, limits, reentry, compat, popen, outside, primitives, json, host
         )
         answers = self._execute("answers.lua")
         return self._execute("entry.lua", globals_, limits, set_callback, reset_depth, answers)
@@ -248,6 +261,10 @@ def _from_lua(value: str) -> str:
     return value if value.isascii() else value.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
+def _raw(value: str) -> bytes:
+    return value.encode("latin-1")
+
+
 def without_preamble(source: bytes) -> bytes:
     """Without a byte order mark; a `#!` line becomes a comment, so that line numbers hold."""
     source = source.removeprefix(b"\xef\xbb\xbf")
@@ -270,15 +287,17 @@ def _for_people(stack: str) -> str:
     return _OUR_FRAME.sub("", stack.strip("\n") + "\n").rstrip()
 
 
-def _never_raising(name: str, function: HostFunction) -> HostFunction:
-    """`function` for Lua: answers True and its results, or False and a message.
+def _never_raising(name: str, given: HostFunction | OfBytes) -> HostFunction:
+    """`given` for Lua: answers True and its results, or False and a message.
 
     An exception that reached Lua would be an object there, and lead from its traceback to anything.
     """
 
+    function, taken = (given.function, _raw) if isinstance(given, OfBytes) else (given, _from_lua)
+
     def answer(*arguments: Any) -> tuple[Any, ...]:
         try:
-            result = function(*(_from_lua(a) if isinstance(a, str) else a for a in arguments))
+            result = function(*(taken(a) if isinstance(a, str) else a for a in arguments))
         except Refused as exc:
             return False, str(exc).encode("utf-8", "replace")
         except Exception as exc:  # the border to Lua, as said above

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Engine, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from gateway.dicom.main_tags import normalized
 from gateway.model import Level, Resource, Version, VersionState
 from gateway.store import schema
 from gateway.store.details import ONE_INSTANCE, Details, DetailsReader, as_instance_details
-from gateway.store.instances import CURRENT_VERSION, as_version, select_versions
+from gateway.store.instances import CURRENT_VERSION, as_version, find_current, select_versions
 from gateway.store.prepared import Prepared
 from gateway.store.times import as_datetime
 
@@ -85,16 +85,8 @@ class Catalogue:
 
     def versions(self, resource: Resource) -> list[Version]:
         """The files of all instances of a resource, in the order of their arrival."""
-        statement = (
-            select_versions()
-            .where(
-                schema.version.c.instance_id.in_(select_related(resource, Level.INSTANCE)),
-                schema.version.c.state == VersionState.CURRENT,
-            )
-            .order_by(schema.version.c.version_id)
-        )
         with self._engine.connect() as connection:
-            return [as_version(row) for row in connection.execute(statement)]
+            return _versions(connection, resource)
 
     def lookup(self, keyword: str, value: str) -> list[Resource]:
         """Resources whose tag has this value; for main_tags.IDENTIFIER_TAGS."""
@@ -107,6 +99,27 @@ class Catalogue:
         )
         with self._engine.connect() as connection:
             return [as_resource(row) for row in connection.execute(statement)]
+
+
+def find_versions(connection: Connection, resource_id: str) -> list[Version]:
+    """The file that an instance's id names, or those of all instances of another resource."""
+    found = find_current(connection, resource_id)
+    if found is not None:
+        return [found]
+    row = connection.execute(_GET, {"id": resource_id}).first()
+    return _versions(connection, as_resource(row)) if row else []
+
+
+def _versions(connection: Connection, resource: Resource) -> list[Version]:
+    statement = (
+        select_versions()
+        .where(
+            schema.version.c.instance_id.in_(select_related(resource, Level.INSTANCE)),
+            schema.version.c.state == VersionState.CURRENT,
+        )
+        .order_by(schema.version.c.version_id)
+    )
+    return [as_version(row) for row in connection.execute(statement)]
 
 
 def levels_below(level: Level) -> Sequence[Level]:

@@ -25,8 +25,9 @@ from sqlalchemy import (
 from gateway.logs import logger
 from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Version
 from gateway.store import schema
+from gateway.store.catalogue import find_versions
 from gateway.store.committer import Committer
-from gateway.store.instances import as_origin, as_version, find_current
+from gateway.store.instances import as_origin, as_version
 from gateway.store.notices import forget_notices
 from gateway.store.reception import reception
 from gateway.store.resource_metadata import notes_of
@@ -40,7 +41,7 @@ _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
 
 
 # Makes tasks of a callback's steps; is given how to look up the version an instance id names.
-Planner = Callable[[Callable[[str], Version | None]], Sequence[NewTask]]
+Planner = Callable[[Callable[[str], Sequence[Version]]], Sequence[NewTask]]
 
 
 class Mark(StrEnum):
@@ -173,7 +174,7 @@ class Outbox:
         """
 
         def apply(connection: Connection) -> set[Kind]:
-            tasks = plan(lambda instance_id: find_current(connection, instance_id))
+            tasks = plan(lambda resource_id: find_versions(connection, resource_id))
             waiting = add_plan(connection, lane, event_id, tasks)
             _advance(connection, lane, event_id)
             connection.execute(_COUNT_HANDLED, {"lane": lane})
@@ -190,7 +191,7 @@ class Outbox:
         """
 
         def apply(connection: Connection) -> set[Kind]:
-            tasks = plan(lambda instance_id: find_current(connection, instance_id))
+            tasks = plan(lambda resource_id: find_versions(connection, resource_id))
             number = connection.execute(_NUMBER, {"now": time.time()}).scalar_one()
             connection.execute(delete(_events).where(_events.c.event_id == number))
             return add_plan(connection, lane, number, tasks)

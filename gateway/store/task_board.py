@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Row, func, select, update
 from gateway.model import Action, TaskRow, TaskState
 from gateway.store import schema
 from gateway.store.committer import Committer
-from gateway.store.tasks import NOW_PLEASE, OPEN, parts
+from gateway.store.tasks import NOW_PLEASE, OPEN, Kind, parts
 from gateway.store.times import as_datetime
 
 _tasks, _needs = schema.task, schema.task_need
@@ -41,16 +41,15 @@ class TaskBoard:
         found = {row[0]: row[1] for row in rows}
         return {state: found.get(state, 0) for state in TaskState}
 
-    def destinations(self) -> set[str]:
-        """Those that some task which has not come to its end is to send to."""
+    def remotes(self) -> set[Kind]:
+        """Those that some task which has not come to its end is to send to, and how."""
+        statement = (
+            select(_tasks.c.action, _tasks.c.destination)
+            .where(_tasks.c.destination != "", _tasks.c.state.in_(OPEN))
+            .distinct()
+        )
         with self._engine.connect() as connection:
-            return set(
-                connection.scalars(
-                    select(_tasks.c.destination)
-                    .where(_tasks.c.action == Action.FORWARD, _tasks.c.state.in_(OPEN))
-                    .distinct()
-                )
-            )
+            return {(Action(row.action), row.destination) for row in connection.execute(statement)}
 
     def retry(self, task_ids: Collection[int]) -> int:
         """Have parked or waiting tasks tried now, with all attempts; answer how many there were."""

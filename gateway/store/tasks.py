@@ -43,7 +43,7 @@ OnWaiting = Callable[[Action, str], None]
 OPEN = (TaskState.BLOCKED, TaskState.WAITING, TaskState.RUNNING, TaskState.PARKED)
 
 # Statements that run once per task are made once: making one costs more than running it.
-_ADD_TASK = insert(_tasks).returning(_tasks.c.task_id)
+_ADD_TASKS = insert(_tasks).returning(_tasks.c.task_id, sort_by_parameter_order=True)
 _ADD_NEEDS = insert(_needs)
 _IS_DUE = select(_tasks.c.task_id).where(
     _tasks.c.state == TaskState.WAITING,
@@ -84,7 +84,13 @@ _GIVE_RESULT = (
         _tasks.c.result_of == bindparam("step_done"),
         _tasks.c.version_id.is_(None),
     )
-    .values(version_id=bindparam("result"))
+    .values(
+        version_id=bindparam("result"),
+        # A modification makes another instance than the one that it was planned for.
+        instance_id=select(schema.version.c.instance_id)
+        .where(schema.version.c.version_id == bindparam("result"))
+        .scalar_subquery(),
+    )
 )
 _FREE = (
     update(_tasks)
@@ -135,6 +141,10 @@ class Tasks:
 
         return self._submit_freeing(apply, [file])
 
+    def completion(self, task: Task) -> "Completion":
+        """A way to complete a task in the transaction that enters its result."""
+        return Completion(task, self._tell_all)
+
     def postpone(self, task: Task, error: GatewayError, delay_s: float) -> "Future[Any]":
         """It failed, and the attempt counts: try again after `delay_s` seconds."""
         return self._set(
@@ -158,9 +168,9 @@ class Tasks:
             **_as_columns(error),
         )
 
-    def is_asked_for(self, destination: str) -> bool:
+    def is_asked_for(self, action: Action, destination: str) -> bool:
         """Somebody asked by retry() that this destination be tried now."""
-        return self._is_due(Action.FORWARD, destination, by=NOW_PLEASE)
+        return self._is_due(action, destination, by=NOW_PLEASE)
 
     def park(self, task: Task, error: GatewayError) -> "Future[Any]":
         """No further attempt without a person; its reason is kept."""
@@ -227,7 +237,10 @@ class Tasks:
     def _tell(self, future: "Future[set[Kind]]") -> None:
         if future.cancelled() or future.exception() is not None:
             return
-        for action, destination in future.result():
+        self._tell_all(future.result())
+
+    def _tell_all(self, freed: Iterable[Kind]) -> None:
+        for action, destination in freed:
             self._on_waiting(action, destination)
 
     def _is_due(self, action: Action, destination: str, by: float | None = None) -> bool:
@@ -236,32 +249,32 @@ class Tasks:
         return found is not None
 
 
+class Completion:
+    """The end of one task in somebody else's transaction: either both are durable or none."""
+
+    def __init__(self, task: Task, tell: Callable[[Iterable[Kind]], None]) -> None:
+        self._task_id = task.task_id
+        self._tell = tell
+        self._freed: set[Kind] = set()
+
+    def enter(self, connection: Connection, result_version_id: int) -> None:
+        """Within the transaction: the task is done, and this is its result."""
+        self._freed = _complete(connection, self._task_id, result_version_id)
+
+    def tell(self) -> None:
+        """After it: wake those who wait for what the task has freed."""
+        self._tell(self._freed)
+
+
 def add_plan(
     connection: Connection, lane: str, event_id: int, planned: Sequence[NewTask]
 ) -> set[Kind]:
     """Enter a plan's tasks; answer the kinds of those that wait for nothing."""
-    ids: dict[int, int] = {}
-    now = time.time()
-    for new in planned:
-        columns = {
-            "lane": lane,
-            "event_id": event_id,
-            "step": new.step.number,
-            "action": new.step.action,
-            "state": TaskState.BLOCKED if new.needs else TaskState.WAITING,
-            "instance_id": new.instance_id,
-            "version_id": new.version_id,
-            "result_of": new.step.result_of,
-            "destination": new.step.destination,
-            "parameters": dict(new.step.parameters),
-            "line": new.step.line,
-            "attempts": 0,
-            "run_at": now,
-            "error_kind": "",
-            "error": "",
-            "created_at": now,
-        }
-        ids[new.step.number] = int(connection.execute(_ADD_TASK, columns).scalar_one())
+    if not planned:
+        return set()
+    rows = [_as_row(lane, event_id, new, time.time()) for new in planned]
+    added = connection.scalars(_ADD_TASKS, rows).all()
+    ids = dict(zip((new.step.number for new in planned), added, strict=True))
     edges = [
         {"task_id": ids[new.step.number], "needs_task_id": ids[number]}
         for new in planned
@@ -270,6 +283,27 @@ def add_plan(
     if edges:
         connection.execute(_ADD_NEEDS, edges)
     return {(new.step.action, new.step.destination) for new in planned if not new.needs}
+
+
+def _as_row(lane: str, event_id: int, new: NewTask, now: float) -> dict[str, Any]:
+    return {
+        "lane": lane,
+        "event_id": event_id,
+        "step": new.step.number,
+        "action": new.step.action,
+        "state": TaskState.BLOCKED if new.needs else TaskState.WAITING,
+        "instance_id": new.instance_id,
+        "version_id": new.version_id,
+        "result_of": new.step.result_of,
+        "destination": new.step.destination,
+        "parameters": dict(new.step.parameters),
+        "line": new.step.line,
+        "attempts": 0,
+        "run_at": now,
+        "error_kind": "",
+        "error": "",
+        "created_at": now,
+    }
 
 
 def wanted_by_a_task(version_id: Any) -> Any:

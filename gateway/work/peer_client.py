@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import httpx
 
-from gateway.errors import RemoteError, RemoteUnreachable
+from gateway.errors import PeerRefused, RemoteUnreachable
 from gateway.store.peers import Peer
 
 _USUAL_TIMEOUT_S = 60
@@ -38,6 +38,10 @@ class PeerClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
         self._client.close()
 
     def get(self, path: str) -> bytes:
@@ -64,7 +68,7 @@ class PeerClient:
             reason = str(error) or type(error).__name__
             raise RemoteUnreachable(f"the peer was not reached: {reason}") from error
         if not response.is_success:
-            raise RemoteError(f"the peer answered with HTTP status {response.status_code}")
+            raise PeerRefused(response.status_code)
         return response.content
 
 

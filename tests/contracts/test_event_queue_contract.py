@@ -44,7 +44,7 @@ def harness(request) -> Harness:
     receive, made_ct = request.getfixturevalue("receive"), request.getfixturevalue("made_ct")
     stored = Signal()
     numbers = iter(range(1, 1000))
-    queue = LaneEvents(store.outbox, stored, lambda: ["pacs"])
+    queue = LaneEvents(store.outbox, stored, {Action.FORWARD: ["pacs"]})
     return Harness(
         queue, lambda: receive(made_ct(next(numbers)), on_stored=stored.notify), is_durable=True
     )

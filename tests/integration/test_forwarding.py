@@ -30,8 +30,9 @@ from gateway.routing.loop import Loop
 from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
 from gateway.routing.signal import Signal
-from gateway.routing.transcoding import Transcoding
+from gateway.store.modalities import Modality
 from gateway.store.opened import Store
+from gateway.work.transcoding import Transcoding
 
 QUICK = RetryPolicy(attempts=3, first_delay_s=0.1, factor=1, maximum_delay_s=0.1, jitter=0)
 ANSWER_S = 20.0
@@ -51,7 +52,7 @@ def forwarding(
     """Begin to forward: `forwarding(name, port, **settings of the destination)`."""
     monkeypatch.setattr(loop_module, "POLL_S", 0.05)
     work, metrics = Signal(), Metrics()
-    transcoding = Transcoding(store.files, codecs, CodecSettings(), metrics)
+    transcoding = Transcoding(store.files, codecs, CodecSettings().options(), metrics)
     with ExitStack() as running:
         pool = running.enter_context(ThreadPoolExecutor(1))
 
@@ -60,7 +61,7 @@ def forwarding(
             to = Destination.model_validate(values | settings)
             worker = ForwardWorker(
                 name, Link(to, "GATEWAY"), store.tasks,
-                Preparation(to, store.files, transcoding, pool), policy, metrics,
+                Preparation(Modality(to), store.files, transcoding, pool), policy, metrics,
             )  # fmt: skip
             loop = Loop(f"forward-{name}", worker, work, metrics)
             loop.start()

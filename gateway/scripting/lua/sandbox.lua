@@ -6,9 +6,10 @@
 -- give the table a raising metamethod, would end the process.
 --
 -- Arguments: profile ('trusted' or 'sandboxed'), the limits, the functions that take the place of
--- LuaJIT's own by library (reentry.lua, then compat.lua), the chunk of popen.lua, and the host
--- functions. A host function answers true and its results, or false and a message; it never raises.
-local profile, limits, reentry, compat, popen, host = ...
+-- LuaJIT's own by library (reentry.lua, then compat.lua), the chunks of popen.lua, outside.lua,
+-- primitives.lua and json.lua, and the host functions. A host function answers true and its results,
+-- or false and a message; it never raises.
+local profile, limits, reentry, compat, popen, outside, primitives, json, host = ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
 local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
@@ -101,60 +102,21 @@ end
 
 -- Primitives ------------------------------------------------------------------------------------
 
-local SCALAR = { ['nil'] = true, boolean = true, number = true, string = true }
-
-local function scalar(value, primitive, what)
-  if not SCALAR[type(value)] then
-    fail(primitive .. ': ' .. what .. ' must not be a ' .. type(value))
-  elseif type(value) == 'number' and not (value > -2 ^ 53 and value < 2 ^ 53) then
-    fail(primitive .. ': ' .. what .. ' must not be ' .. tostring(value)) -- Python would raise
-  end
-  return value
-end
-
--- A table of options as name, value, name, value...; the legacy third argument as it is.
-local function flat(options, primitive)
-  if type(options) ~= 'table' then
-    return scalar(options, primitive, 'the third argument')
-  end
-  local pairs_of_options, count = {}, 0
-  for name, value in pairs(options) do
-    pairs_of_options[count + 1] = tostring(scalar(name, primitive, "an option's name"))
-    pairs_of_options[count + 2] = scalar(value, primitive, 'option ' .. tostring(name))
-    count = count + 2
-  end
-  return unpack(pairs_of_options, 1, count)
-end
-
-for _, primitive in pairs({ host.primitives() }) do
-  globals[primitive] = function(resource, target, options)
-    return ask(
-      'plan',
-      primitive,
-      position(),
-      scalar(resource, primitive, 'the first argument'),
-      scalar(target, primitive, 'the second argument'),
-      flat(options, primitive)
-    )
-  end
-end
-
--- Says which transfer syntaxes to try, best first; usable everywhere, as it plans nothing.
-function globals.transcode_ladder(...)
-  local names = { ... }
-  for index = 1, select('#', ...) do
-    scalar(names[index], 'transcode_ladder', 'a transfer syntax')
-  end
-  return ask('ladder', ...)
-end
+add(primitives({ host.primitives() }, ask, fail, position, tostring), globals)
 
 function globals.print(...)
   local words = { ... }
+  local first = 1 -- word that is not empty: as in Orthanc, nothing stands before it
   for index = 1, select('#', ...) do
     words[index] = tostring(words[index])
+    first = first == index and words[index] == '' and index + 1 or first
   end
-  ask('say', concat(words, ', '))
+  ask('say', concat(words, ', ', first))
 end
+
+add(json(tostring, globals.pairs, function(...)
+  globals.print(...) -- which a script may have replaced
+end), globals)
 
 -- Loading ---------------------------------------------------------------------------------------
 
@@ -215,6 +177,8 @@ function globals.require(name)
   being_loaded[name] = nil
   return loaded[name]
 end
+
+add(outside(ask, fail, position, limits, tostring, globals.ParseJson, profile == 'trusted'), globals)
 
 if profile == 'trusted' then
   globals.io, loaded.io = io, io

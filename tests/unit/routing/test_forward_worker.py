@@ -26,8 +26,9 @@ from gateway.model import Action, NewTask, Step, TaskState, TranscodeReport
 from gateway.routing.forwarding import ForwardWorker
 from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
-from gateway.routing.transcoding import Transcoding
+from gateway.store.modalities import Modality
 from gateway.store.opened import Store
+from gateway.work.transcoding import Transcoding
 
 PATIENT_POLICY = RetryPolicy(3, 60, 2, 600, 0)
 DOWN = RemoteUnreachable("nobody is there")
@@ -92,10 +93,10 @@ def codecs() -> FakeCodecs:
 def worker(store: Store, link: FakeLink, codecs: FakeCodecs) -> Iterator[ForwardWorker]:
     metrics = Metrics()
     with ThreadPoolExecutor(2) as pool:
-        transcoding = Transcoding(store.files, codecs, CodecSettings(), metrics)
+        transcoding = Transcoding(store.files, codecs, CodecSettings().options(), metrics)
         to = Destination(aet="PACS", host="127.0.0.1", port=104)
         yield ForwardWorker(
-            "pacs", link, store.tasks, Preparation(to, store.files, transcoding, pool),
+            "pacs", link, store.tasks, Preparation(Modality(to), store.files, transcoding, pool),
             PATIENT_POLICY, metrics,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ LONG_S = 10.0
 
 
 def events_of(store, stored: Signal) -> LaneEvents:
-    return LaneEvents(store.outbox, stored, lambda: ["pacs"])
+    return LaneEvents(store.outbox, stored, {Action.FORWARD: ["pacs"]})
 
 
 def test_an_event_between_looking_and_waiting_is_not_slept_over(store, receive, made_ct):

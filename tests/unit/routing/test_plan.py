@@ -15,7 +15,7 @@ from gateway.model import (
     Version,
     VersionState,
 )
-from gateway.routing.plan import plan_tasks
+from gateway.routing.plan import check_remotes, plan_tasks
 
 HERE, THERE = "instance-here", "instance-there"
 
@@ -30,7 +30,9 @@ def version(number: int, instance_id: str) -> Version:
 EVENT = Event(
     1, EventKind.STORED_INSTANCE, HERE, version(10, HERE), Origin(OriginKind.DICOM), {}
 )  # fmt: skip
-CURRENT = {HERE: version(99, HERE), THERE: version(20, THERE)}
+CURRENT = {HERE: [version(99, HERE)], THERE: [version(20, THERE)]}
+CURRENT["study"] = [version(31, "first"), version(32, "second")]
+KNOWN = {Action.FORWARD: ("pacs", "research"), Action.SEND_TO_PEER: ("cloud",)}
 
 
 def transcode(number: int, subject: str = HERE, result_of: int | None = None) -> Step:
@@ -51,8 +53,16 @@ def delete(number: int, subject: str = HERE, result_of: int | None = None) -> St
     )
 
 
-def plan(*steps: Step, destinations=("pacs", "research")):
-    return plan_tasks(steps, EVENT, CURRENT.get, destinations)
+def modify(number: int, subject: str = HERE, result_of: int | None = None) -> Step:
+    return Step(number, Action.MODIFY, "" if result_of else subject, result_of)
+
+
+def call(number: int, subject: str = HERE, result_of: int | None = None) -> Step:
+    return Step(number, Action.CALL, "" if result_of else subject, result_of)
+
+
+def plan(*steps: Step):
+    return plan_tasks(steps, EVENT, lambda resource_id: CURRENT.get(resource_id, []))
 
 
 def needs(*steps: Step) -> list[tuple[int, ...]]:
@@ -110,12 +120,78 @@ def test_deleting_a_result_means_deleting_its_instance():
 
 def test_an_unknown_destination_is_an_error_at_its_line_that_names_the_known_ones():
     with pytest.raises(UnknownDestination, match=r"^a\.lua:2: .*'moon'.*pacs, research"):
-        plan(forward(1), forward(2, to="moon"))
+        check_remotes([forward(1), forward(2, to="moon")], KNOWN)
+
+
+def test_modalities_are_no_peers():
+    step = Step(1, Action.SEND_TO_PEER, HERE, None, "pacs", {}, "a.lua:1")
+    with pytest.raises(UnknownDestination, match=r"^a\.lua:1: .*'pacs'.*cloud"):
+        check_remotes([step], KNOWN)
 
 
 def test_no_destination_at_all_is_said_so():
     with pytest.raises(UnknownDestination, match="none is configured"):
-        plan(forward(1), destinations=())
+        check_remotes([forward(1)], {Action.FORWARD: ()})
+
+
+# --- commands wait for what was asked for before -------------------------------------------------
+
+
+def test_a_command_waits_for_every_earlier_step_on_its_instance():
+    assert needs(forward(1), transcode(2), call(3), call(4, THERE)) == [(), (), (1, 2), ()]
+
+
+def test_nothing_but_a_deletion_waits_for_a_command():
+    assert needs(call(1), forward(2), delete(3)) == [(), (), (1, 2)]
+
+
+# --- modified instances are instances of their own -----------------------------------------------
+
+
+def test_deleting_what_was_modified_means_the_new_instance():
+    made, sent, gone = plan(modify(1), forward(2, result_of=1), delete(3, result_of=1))
+    assert (made.version_id, made.needs) == (10, ())
+    assert (sent.version_id, sent.needs) == (None, (1,))
+    assert (gone.version_id, gone.step.result_of, gone.needs) == (None, 1, (1, 2))
+
+
+def test_deleting_the_transcoded_file_of_a_modified_instance_means_the_modified_instance():
+    *_others, gone = plan(
+        modify(1), transcode(2, result_of=1), forward(3, result_of=2), delete(4, result_of=2)
+    )
+    assert (gone.version_id, gone.step.result_of, gone.needs) == (None, 1, (1, 2, 3))
+
+
+def test_deleting_the_original_waits_for_what_is_done_with_its_modified_copies():
+    *_others, gone = plan(modify(1), forward(2, result_of=1), delete(3))
+    assert (gone.version_id, gone.needs) == (10, (1, 2))
+
+
+def test_deleting_a_modified_instance_does_not_wait_for_its_original():
+    *_others, gone = plan(forward(1), modify(2), delete(3, result_of=2))
+    assert gone.needs == (2,)
+
+
+# --- studies -------------------------------------------------------------------------------------
+
+
+def test_a_step_on_a_study_is_a_task_for_each_of_its_instances():
+    first, second = plan(forward(1, "study"))
+    assert (first.instance_id, first.version_id, first.step.number) == ("first", 31, 1)
+    assert (second.instance_id, second.version_id, second.step.number) == ("second", 32, 2)
+    assert (first.step.subject, second.step.subject) == ("first", "second")
+
+
+def test_each_instance_of_a_study_is_deleted_when_it_itself_was_sent():
+    tasks = plan(forward(1, "study"), delete(2, "study"))
+    assert [task.needs for task in tasks] == [(), (), (1,), (2,)]
+
+
+def test_chains_of_a_study_go_on_for_each_instance():
+    tasks = plan(modify(1, "study"), forward(2, result_of=1), delete(3, result_of=1))
+    assert [(task.step.result_of, task.needs) for task in tasks] == [
+        (None, ()), (None, ()), (1, (1,)), (2, (2,)), (1, (1, 3)), (2, (2, 4)),
+    ]  # fmt: skip
 
 
 def test_an_unknown_instance_is_an_error_at_its_line():
@@ -128,8 +204,8 @@ def plans(draw) -> list[Step]:
     steps: list[Step] = []
     for number in range(1, draw(st.integers(1, 12)) + 1):
         earlier = draw(st.none() | st.integers(1, number - 1)) if number > 1 else None
-        make = draw(st.sampled_from([transcode, forward, delete]))
-        steps.append(make(number, draw(st.sampled_from([HERE, THERE])), earlier))
+        make = draw(st.sampled_from([transcode, modify, forward, call, delete]))
+        steps.append(make(number, draw(st.sampled_from([HERE, THERE, "study"])), earlier))
     return steps
 
 
@@ -137,8 +213,9 @@ def plans(draw) -> list[Step]:
 def test_every_task_can_become_free(steps):
     """Needs point to earlier steps only; who has no version needs the step that makes it."""
     tasks = plan(*steps)
-    assert [task.step for task in tasks] == steps
+    assert [task.step.number for task in tasks] == list(range(1, len(tasks) + 1))
     for task in tasks:
         assert all(number < task.step.number for number in task.needs)
         assert len(set(task.needs)) == len(task.needs)
         assert (task.version_id is None) <= (task.step.result_of in task.needs)
+        assert (task.step.result_of is None) <= (task.version_id is not None)

@@ -16,8 +16,9 @@ from gateway.errors import NoAcceptableSyntax, TranscodeUnsupported, Verificatio
 from gateway.metrics import Metrics
 from gateway.model import Action, Task, TranscodeOptions, TranscodeReport
 from gateway.routing.preparation import Preparation
-from gateway.routing.transcoding import Transcoding
+from gateway.store.modalities import Modality
 from gateway.store.opened import Store
+from gateway.work.transcoding import Transcoding
 
 EXPLICIT, IMPLICIT = syntaxes.EXPLICIT_LE.uid, syntaxes.IMPLICIT_LE.uid
 J2K, HTJ2K, JPEG, JPEG_LOSSLESS = (
@@ -77,8 +78,10 @@ class Situation:
             aet="A", host="h", port=1, syntaxes=syntaxes or ("*",),
             transcode=transcode or TranscodeSettings(),
         )  # fmt: skip
-        transcoding = Transcoding(self.store.files, codecs, CodecSettings(ratio=8.0), Metrics())
-        preparation = Preparation(to, self.store.files, transcoding, self.pool)
+        transcoding = Transcoding(
+            self.store.files, codecs, CodecSettings(ratio=8.0).options(), Metrics()
+        )
+        preparation = Preparation(Modality(to), self.store.files, transcoding, self.pool)
         task = Task(1, "a", 1, Action.FORWARD, self.version, "archive", parameters, 0)
         prepared = preparation.begin([task], lambda sop_class: frozenset(accepted))
         try:

@@ -22,8 +22,9 @@ from gateway.model import (
     Version,
     VersionState,
 )
-from gateway.routing.transcoding import TranscodeWorker, Transcoding
+from gateway.routing.transcoding import TranscodeWorker
 from gateway.store.opened import Store
+from gateway.work.transcoding import Transcoding
 
 J2K = JPEG2000_LOSSLESS.uid
 HTJ2K, JPEG = "1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.50"
@@ -82,8 +83,8 @@ def plan(store: Store, version: Version) -> Callable[..., None]:
 
 def worker(store: Store, codecs: FakeCodecs, metrics: Metrics | None = None) -> TranscodeWorker:
     metrics = metrics or Metrics()
-    transcoding = Transcoding(store.files, codecs, CodecSettings(), metrics)
-    return TranscodeWorker(store.tasks, transcoding, metrics)
+    transcoding = Transcoding(store.files, codecs, CodecSettings().options(), metrics)
+    return TranscodeWorker(store.tasks, store.files, transcoding, metrics)
 
 
 def work(store: Store, codecs: FakeCodecs, *, stopping: bool = False) -> bool:
@@ -144,8 +145,10 @@ def test_an_image_in_that_syntax_already_goes_on_as_it_is(store, version, plan, 
 def test_each_option_is_the_script_s_or_else_the_site_s(store, plan, asked, expected):
     plan(**asked)
     codecs = FakeCodecs()
-    transcoding = Transcoding(store.files, codecs, CodecSettings(quality=70, ratio=8.0), Metrics())
-    TranscodeWorker(store.tasks, transcoding, Metrics()).work(lambda: False)
+    transcoding = Transcoding(
+        store.files, codecs, CodecSettings(quality=70, ratio=8.0).options(), Metrics()
+    )
+    TranscodeWorker(store.tasks, store.files, transcoding, Metrics()).work(lambda: False)
     assert codecs.asked[0][2] == expected
 
 
@@ -268,6 +271,6 @@ def test_seconds_are_counted_by_syntax(store, plan):
 def test_only_those_who_wait_for_the_result_are_woken(store, plan, waiting_now):
     plan()
     waiting_now.clear()
-    transcoding = Transcoding(store.files, FakeCodecs(), CodecSettings(), Metrics())
-    TranscodeWorker(store.tasks, transcoding, Metrics()).work(lambda: False)
+    transcoding = Transcoding(store.files, FakeCodecs(), CodecSettings().options(), Metrics())
+    TranscodeWorker(store.tasks, store.files, transcoding, Metrics()).work(lambda: False)
     assert waiting_now == [(Action.FORWARD, "pacs")]

@@ -225,7 +225,7 @@ def test_a_result_means_nothing_for_another_event():
         ("Delete(7)", "got 7"),
         ("Delete({})", "Delete: the first argument must not be a table"),
         ("Delete(print)", "Delete: the first argument must not be a function"),
-        ("Delete('')", "'' is not an instance id"),
+        ("Delete('')", "'' means the result of the step before"),
         ("Delete('66A662CE')", "'66A662CE' is not an instance id"),
         ("Delete(instanceId, 'archive')", "takes nothing but an instance id"),
         ("Transcode(instanceId, 'JPEG3000')", "no transfer syntax is called 'JPEG3000'; known are"

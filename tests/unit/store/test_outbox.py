@@ -269,7 +269,7 @@ def test_a_plan_finds_current_instances_by_their_id(store, kept):
         return []
 
     store.outbox.settle("a", event, plan)
-    assert found == [version, None]
+    assert found == [[version], []]
 
 
 def test_a_plan_is_never_entered_twice(store, kept, new_task):
