@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
@@ -72,18 +73,18 @@ class Application:
             handler, arguments = self._urls.match(request.path, request.method)
             response: Response = handler(request, **arguments)
         except ApiError as error:
-            return _problem(request, error.fault, error.details)
+            return problem(request, error.fault, error.details)
         except UnknownId:
             return Response(status=404)
         except NotFound:
-            return _problem(request, Fault.UNKNOWN_RESOURCE)
+            return problem(request, Fault.UNKNOWN_RESOURCE)
         except MethodNotAllowed as error:
             return Response(status=405, headers=error.get_headers(request.environ))
         except HTTPException as error:  # werkzeug's own, such as a body that is too large
             return error.get_response(request.environ)
         except Exception:
             log.exception("request failed", method=request.method, path=request.path)
-            return _problem(request, Fault.INTERNAL, "see the log of the gateway")
+            return problem(request, Fault.INTERNAL, "see the log of the gateway")
         return response
 
 
@@ -99,7 +100,7 @@ def origin_of(request: Request) -> Origin:
     )
 
 
-def _problem(request: Request, fault: Fault, details: str = "") -> Response:
+def problem(request: Request, fault: Fault, details: str = "") -> Response:
     """An error as JSON. The names are those that clients of Orthanc know."""
     status = fault.http_status
     content: dict[str, Any] = {
@@ -120,13 +121,13 @@ def _problem(request: Request, fault: Fault, details: str = "") -> Response:
 def _environment(
     method: str, uri: str, body: bytes, headers: Mapping[str, str], origin: Origin
 ) -> "WSGIEnvironment":
-    """What a WSGI server would hand over (PEP 3333)."""
-    path, _, query = uri.partition("?")
+    """What a WSGI server would hand over (PEP 3333): bytes as Latin-1, the path without escapes."""
+    path, _, query = uri.encode("utf-8", "surrogateescape").partition(b"?")
     environ: WSGIEnvironment = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": path if path.startswith("/") else "/" + path,
-        "QUERY_STRING": query,
+        "PATH_INFO": "/" + unquote_to_bytes(path).decode("latin-1").removeprefix("/"),
+        "QUERY_STRING": query.decode("latin-1"),
         "SERVER_NAME": "localhost",
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",

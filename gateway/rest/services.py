@@ -7,13 +7,17 @@ from gateway.config.models import Configuration
 from gateway.metrics import Metrics
 from gateway.ports import Codecs, Ingest, Reception
 from gateway.rest.jobs import Jobs
+from gateway.scripting.site import Site
 from gateway.store.catalogue import Catalogue
 from gateway.store.opened import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """stop: ends the gateway in good order, as SIGTERM does; restart: and starts it again."""
+    """stop: ends the gateway in good order, as SIGTERM does; restart: and starts it again.
+
+    site: what scripts reach, the routes themselves included; known when all is built.
+    """
 
     settings: Configuration
     metrics: Metrics
@@ -25,3 +29,4 @@ class Services:
     jobs: Jobs
     stop: Callable[[], None]
     restart: Callable[[], None]
+    site: Callable[[], Site]

@@ -5,9 +5,11 @@ about to when it stops, is told at the next start. What comes later makes it uns
 """
 
 import time
+from math import inf
 
 from sqlalchemy import Connection, Engine, bindparam, case, not_, select, update
 
+from gateway.errors import NotFound
 from gateway.model import Level
 from gateway.store import schema
 from gateway.store.committer import Committer
@@ -38,6 +40,13 @@ _SETTLE = (
     )
     .values(is_stable=True)
 )
+# Its time begins anew: nobody says when it began otherwise.
+_UNSETTLE = (
+    update(_resource)
+    .where(_resource.c.resource_id == bindparam("id"), _resource.c.is_stable)
+    .values(is_stable=False, last_update=bindparam("now"))
+)
+_LEVEL = select(_resource.c.level).where(_resource.c.resource_id == bindparam("id"))
 
 
 class Stability:
@@ -48,6 +57,10 @@ class Stability:
         self._engine = engine
         self._committer = committer
         self._age_s = age_s
+
+    def declare(self, resource_id: str, *, stable: bool) -> bool:
+        """See StableStatus."""
+        return self._committer.commit(lambda connection: _declare(connection, resource_id, stable))
 
     def settle(self, limit: int) -> int:
         """Note up to `limit` resources as stable; answer how many."""
@@ -61,6 +74,16 @@ class Stability:
                 _settle(connection, found, level, quiet_since) for found, level in due
             )
         )
+
+
+def _declare(connection: Connection, resource_id: str, stable: bool) -> bool:
+    level = connection.scalar(_LEVEL, {"id": resource_id})
+    if level not in _IS_STABLE:
+        raise NotFound(f"{resource_id} is no patient, study or series that is there")
+    if stable:
+        return _settle(connection, resource_id, level, quiet_since=inf)
+    changed = connection.execute(_UNSETTLE, {"id": resource_id, "now": time.time()})
+    return changed.rowcount > 0
 
 
 def _settle(connection: Connection, resource_id: str, level: str, quiet_since: float) -> bool:

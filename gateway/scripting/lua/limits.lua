@@ -11,9 +11,10 @@ local soft_limit_kb = ...
 local ffi = require('ffi')
 local error, pcall = error, pcall
 local sethook, traceback = debug.sethook, debug.traceback
-local collectgarbage = collectgarbage
+local collectgarbage, max, min = collectgarbage, math.max, math.min
 
 local INSTRUCTIONS_BETWEEN_LOOKS = 1000
+local LONGEST_STRING_BYTES = 2 ^ 31 - 2 ^ 16
 local KILLED = 'the gateway ended this script' -- a constant: raising it needs no memory
 
 -- os.time() counts whole seconds and os.clock() the CPU time of all threads. The monotonic clock is
@@ -64,6 +65,14 @@ function limits.look()
   end
   sethook(raise_again, '', 1)
   error(KILLED, 0)
+end
+
+-- How many bytes may still be given to the script. LuaJIT's strings have less than 2 GB.
+function limits.room_bytes()
+  if collectgarbage('count') > soft_limit_kb / 2 then
+    collectgarbage('collect')
+  end
+  return min(max(0, (soft_limit_kb - collectgarbage('count')) * 1024), LONGEST_STRING_BYTES)
 end
 
 function limits.arm(new_deadline_s)
