@@ -95,7 +95,7 @@ def _url(text: str) -> str:
 
 def _element_tag(text: str) -> str:
     """`gggg,eeee` in lower case; `gggg,ee` in a block that a private creator reserves."""
-    tag = re.fullmatch(r"([0-9a-f]{4}),?((?:[0-9a-f]{2}){1,2})", text.strip().lower())
+    tag = re.fullmatch(r"([0-9a-f]{4})[,-]?((?:[0-9a-f]{2}){1,2})", text.strip().lower())
     if tag:
         return f"{tag[1]},{tag[2]}"
     raise not_right("is not a tag", "group and element in hex digits: gggg,eeee")

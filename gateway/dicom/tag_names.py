@@ -30,6 +30,7 @@ def parse_tag(text: str) -> BaseTag:
     return BaseTag(tag)
 
 
+@lru_cache(maxsize=8192)
 def tag_name(tag: BaseTag) -> str:
     """The keyword of a tag, `gggg,eeee` in lower-case digits for one that PS3.6 does not know."""
     return keyword_for_tag(tag) or f"{tag.group:04x},{tag.element:04x}"

@@ -9,18 +9,19 @@ Standard: PS3.5 6.2.
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.datadict import keyword_for_tag, private_dictionary_VR
+from pydicom.datadict import private_dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.valuerep import PersonName
 
+from gateway.dicom import site_dictionary
 from gateway.dicom.charsets import decode, encoding_of
+from gateway.dicom.tag_names import tag_name
 from gateway.dicom.vrs import KNOWN, dictionary_vr
 
 _CHARSET = 0x00080005
@@ -36,6 +37,8 @@ NUMBER_FORMATS = {
 _MAXIMUM_UNKNOWN_BYTES = 256
 # Nobody nests deeper; hostile data sets do.
 MAXIMUM_DEPTH = 32
+# Elements up to here name the creators of the blocks (PS3.5 7.8.1).
+_RESERVING = 0xFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ def tags(dataset: Dataset) -> dict[str, Any]:
     - Multiple values are joined by a backslash; an empty value is "", an absent one is missing.
     - Trailing spaces, and whatever follows a NUL, are padding and removed.
     - Binary values (OB, OD, OF, OL, OV, OW, and UN unless it is short plain text) are missing.
-    - Private and unknown elements are named `gggg,eeee` in lower-case hex; group lengths missing.
+    - Private and unknown elements are named `gggg,eeee` in lower-case hex, or as the site has named
+      them; group lengths missing.
     - Floating-point values have 17 significant digits, attribute tags look like `0018,1063`.
     - Of overlays and curves (60xx, 50xx), which share their keywords, the last one is given.
 
@@ -90,7 +94,7 @@ def _table(dataset: Dataset, outer: Context) -> dict[str, Any]:
         else:
             value = _converted(element.value, element.VR, context)
         if value is not None:
-            table[_name(int(tag))] = value
+            table[_site_name(dataset, tag) or tag_name(tag)] = value
     return table
 
 
@@ -106,9 +110,11 @@ def context_of(dataset: Dataset, outer: Context) -> Context:
     return inner
 
 
-@lru_cache(maxsize=8192)
-def _name(tag: int) -> str:
-    return keyword_for_tag(tag) or f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
+def _site_name(dataset: Dataset, tag: BaseTag) -> str:
+    """What the site calls a private element, "" when it has no name for it."""
+    if not (site_dictionary.names_any_private() and tag.is_private and tag.element > _RESERVING):
+        return ""
+    return site_dictionary.private_name(int(tag), private_creator(dataset, tag))
 
 
 # --- values as encoded ---------------------------------------------------------------------------

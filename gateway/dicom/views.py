@@ -24,6 +24,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 
+from gateway.dicom import site_dictionary
 from gateway.dicom.names import private_name, public_name
 from gateway.dicom.part10 import read_to_pixels
 from gateway.dicom.tags import (
@@ -154,7 +155,9 @@ def _creator(dataset: Dataset, tag: BaseTag) -> str:
 
 
 def _name(tag: int, creator: str) -> str:
-    return private_name(creator, tag) if creator else public_name(tag)
+    if creator:
+        return site_dictionary.private_name(tag, creator) or private_name(creator, tag)
+    return public_name(tag)
 
 
 def _tag(key: str) -> int:
