@@ -2,6 +2,8 @@
 
 from enum import Enum
 
+from gateway.errors import FilterFailed
+
 
 class Fault(Enum):
     """An error of Orthanc's: its number, its text, and the HTTP status that it is answered with."""
@@ -32,6 +34,11 @@ class Fault(Enum):
     )
     CANNOT_STORE = (2018, "Cannot store an instance", 500)
     CANNOT_EXECUTE_LUA = (2031, "Cannot execute a Lua command", 500)
+    NO_PREDICATE = (
+        2034,
+        "The Lua function is not a predicate (only true/false outputs allowed)",
+        500,
+    )
 
     @property
     def number(self) -> int:
@@ -55,6 +62,11 @@ _BY_NUMBER = {fault.number: fault for fault in Fault}
 def fault_of(number: int) -> Fault:
     """The fault with this number, as jobs remember it."""
     return _BY_NUMBER.get(number, Fault.INTERNAL)
+
+
+def fault_of_filter(failed: FilterFailed) -> Fault:
+    """What a filter that failed is told as."""
+    return Fault.NO_PREDICATE if failed.is_no_answer else Fault.CANNOT_EXECUTE_LUA
 
 
 class ApiError(Exception):

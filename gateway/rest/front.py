@@ -1,4 +1,4 @@
-"""What stands between the network and the application: access, compression, protective headers.
+"""What stands between the network and the application: who may ask, filters, compression, headers.
 
 Scripts call the application itself, and meet none of it.
 """
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from werkzeug import Request
 
 from gateway.config.models import Http
+from gateway.ports import Filters
 from gateway.rest.access import Access
 from gateway.rest.application import Application
 from gateway.rest.compression import compress
+from gateway.rest.filtering import refusal
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -27,7 +29,8 @@ _PROTECTION = [
 class Front:
     """A WSGI application around ours."""
 
-    def __init__(self, settings: Http, application: Application) -> None:
+    def __init__(self, settings: Http, application: Application, filters: Filters) -> None:
+        self._filters = filters
         self._access = Access(settings)
         self._compresses = settings.compression
         self._application = application
@@ -37,7 +40,11 @@ class Front:
     ) -> Iterable[bytes]:
         """The WSGI interface."""
         request = Request(environ)
-        response = self._access.refusal(request) or self._application.respond(request)
+        response = (
+            self._access.refusal(request)
+            or refusal(self._filters, request)
+            or self._application.respond(request)
+        )
         if self._compresses:
             response = compress(request, response)
 

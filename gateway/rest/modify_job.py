@@ -10,13 +10,15 @@ from gateway.dicom.modify import BadValue, Uids
 from gateway.dicom.texts import DoesNotFit
 from gateway.errors import (
     DuplicateRefused,
+    FilteredOut,
+    FilterFailed,
     GatewayError,
     InstanceMismatch,
     StorageFull,
 )
 from gateway.logs import logger
 from gateway.model import Level, Origin, OriginKind, Resource, Version
-from gateway.rest.errors import ApiError, Fault
+from gateway.rest.errors import ApiError, Fault, fault_of_filter
 from gateway.rest.jobs import Running
 from gateway.rest.lookup import resource_of
 from gateway.rest.modification import Asked, asked_of
@@ -182,7 +184,9 @@ def refused(error: Exception, instance_id: str = "") -> ApiError:
         return ApiError(Fault.BAD_REQUEST, "the character set lacks characters of the data set")
     if isinstance(error, StorageFull):
         return ApiError(Fault.FULL_STORAGE, str(error))
-    if isinstance(error, (DuplicateRefused, InstanceMismatch)):
+    if isinstance(error, FilterFailed):
+        return ApiError(fault_of_filter(error), str(error))
+    if isinstance(error, (DuplicateRefused, FilteredOut, InstanceMismatch)):
         return ApiError(
             Fault.CANNOT_STORE, f"Error while storing a modified instance {instance_id}"
         )

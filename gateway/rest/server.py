@@ -10,6 +10,7 @@ from gateway.config.certificate import server_context
 from gateway.config.models import Http
 from gateway.errors import CannotListen
 from gateway.logs import logger
+from gateway.ports import UNFILTERED, Filters
 from gateway.rest.application import Application
 from gateway.rest.connection import Connection
 from gateway.rest.front import Front
@@ -31,9 +32,11 @@ _MAXIMUM_HEADER_BYTES = 64 * 1024
 class HttpServer:
     """Serves an application from start() to stop(). Not to be started twice."""
 
-    def __init__(self, settings: Http, application: Application) -> None:
+    def __init__(
+        self, settings: Http, application: Application, filters: Filters = UNFILTERED
+    ) -> None:
         self._settings = settings
-        self._server = _Server(settings, application)
+        self._server = _Server(settings, application, filters)
         self._thread = Thread(target=self._server.serve, name="http", daemon=True)
 
     def start(self) -> int:
@@ -63,10 +66,10 @@ class _Server(wsgi.Server):
     expiration_interval = _LOOK_EVERY_S
     ConnectionClass = Connection
 
-    def __init__(self, settings: Http, application: Application) -> None:
+    def __init__(self, settings: Http, application: Application, filters: Filters) -> None:
         super().__init__(
             (settings.host, settings.port),
-            Front(settings, application),
+            Front(settings, application, filters),
             server_name="gateway",
             request_queue_size=_BACKLOG,
             timeout=SILENCE_S,

@@ -13,6 +13,8 @@ from gateway.dicom.identifiers import resource_ids
 from gateway.dicom.incoming import HEAD_BYTES, Follower, look_at
 from gateway.errors import (
     DuplicateRefused,
+    FilteredOut,
+    FilterFailed,
     IdentifierMissing,
     InstanceMismatch,
     InstanceUnreadable,
@@ -22,12 +24,13 @@ from gateway.logs import logger
 from gateway.model import Identifiers, Level, Origin
 from gateway.rest.answers import json_answer, text_answer
 from gateway.rest.application import origin_of
-from gateway.rest.errors import ApiError, Fault
+from gateway.rest.errors import ApiError, Fault, fault_of_filter
 from gateway.rest.expanded import path_of
 from gateway.rest.services import Services
 from gateway.store.files import RECEIVED, device_errors
 
 log = logger("rest")
+_ALREADY_STORED = "AlreadyStored"
 _CHUNK_BYTES = 1 << 18
 _ZIP_BEGINNINGS = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -111,7 +114,7 @@ def _pieces(body: Readable, at_most: int | None = None) -> Iterator[bytes]:
 
 
 def _receive_file(services: Services, rest: _Rest, origin: Origin) -> dict[str, str]:
-    """Raises InstanceUnreadable, InstanceMismatch, StorageFull, StoreError."""
+    """Raises InstanceUnreadable, InstanceMismatch, StorageFull, StoreError, ApiError."""
     meta = look_at(rest.head)
     follower = Follower(syntaxes.by_uid(meta.transfer_syntax_uid))
     with services.ingest.begin(
@@ -125,12 +128,17 @@ def _receive_file(services: Services, rest: _Rest, origin: Origin) -> dict[str, 
             follower.feed(piece)
         if not follower.is_whole:
             raise InstanceUnreadable("the data set is cut off")
-        was_refused = False
         try:
             arrival.keep()
         except DuplicateRefused:
-            was_refused = True
-        return _answer(arrival.identifiers, is_new=not (was_refused or arrival.was_known))
+            status = _ALREADY_STORED
+        except FilteredOut:
+            status = "FilteredOut"
+        except FilterFailed as failed:
+            raise ApiError(fault_of_filter(failed), str(failed)) from failed
+        else:
+            status = _ALREADY_STORED if arrival.was_known else "Success"
+        return _answer(arrival.identifiers, status)
 
 
 def _receive_archive(
@@ -174,7 +182,7 @@ def _receive_member(
         return [_receive_file(services, _Rest(body), origin)]
 
 
-def _answer(identifiers: Identifiers, *, is_new: bool) -> dict[str, str]:
+def _answer(identifiers: Identifiers, status: str) -> dict[str, str]:
     ids = resource_ids(identifiers)
     return {
         "ID": ids[Level.INSTANCE],
@@ -182,7 +190,7 @@ def _answer(identifiers: Identifiers, *, is_new: bool) -> dict[str, str]:
         "ParentSeries": ids[Level.SERIES],
         "ParentStudy": ids[Level.STUDY],
         "Path": path_of(Level.INSTANCE, ids[Level.INSTANCE]),
-        "Status": "Success" if is_new else "AlreadyStored",
+        "Status": status,
     }
 
 
