@@ -20,7 +20,7 @@ from gateway.errors import DataFolderInUse
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action
-from gateway.ports import Codecs, Ingest, Reception
+from gateway.ports import Codecs, Filters, Ingest, Reception
 from gateway.rest.api import api_routes
 from gateway.rest.application import Application
 from gateway.rest.engine import JobEngine
@@ -32,6 +32,7 @@ from gateway.rest.services import Services
 from gateway.routing.crew import Crew, Means
 from gateway.routing.events import LaneEvents
 from gateway.routing.signal import Signal, WorkSignals
+from gateway.scripting.filters import ScriptFilters
 from gateway.scripting.host import ScriptHost
 from gateway.scripting.site import Outside, Site
 from gateway.store.backfill import backfill
@@ -94,17 +95,18 @@ class Gateway:
         store = self._open_store(work, running)
         codecs = self._codecs()
         running.callback(codecs.close)
-        ingest = self._ingest(store, stored)
+        filters = ScriptFilters(settings.scripts, self.metrics)
+        ingest = self._ingest(store, stored, filters)
         self._start_workers(store, ingest, codecs, work, running)
-        receiver = Receiver(settings.dicom, ingest, self.metrics)
+        receiver = Receiver(settings.dicom, ingest, self.metrics, filters)
         # Scripts call the routes, and wait for jobs, from their first moment to their last.
         interface = self._interface(store, ingest, codecs, receiver)
-        server = HttpServer(settings.http, interface.application)
+        server = HttpServer(settings.http, interface.application, filters)
         running.callback(server.stop)
         interface.jobs.start()  # every kind of job is registered by its routes
         # Before the server, whose clients may be waiting for the end of a job.
         running.callback(interface.jobs.stop)
-        self._start_scripts(store, stored, interface.site, running)
+        self._start_scripts(store, stored, interface.site, filters, running)
         self.dicom_port = receiver.start()
         running.callback(receiver.stop, _GRACE_S)
         if settings.http.enabled:
@@ -129,7 +131,14 @@ class Gateway:
         store.tasks.reset_running()
         return store
 
-    def _start_scripts(self, store: Store, stored: Signal, site: Site, running: ExitStack) -> None:
+    def _start_scripts(
+        self,
+        store: Store,
+        stored: Signal,
+        site: Site,
+        filters: ScriptFilters,
+        running: ExitStack,
+    ) -> None:
         settings = self._settings
         settings.scripts.folder.mkdir(parents=True, exist_ok=True)
         scripts = ScriptHost(
@@ -142,6 +151,7 @@ class Gateway:
             tags=FileTags(store.files, store.engine),
             site=site,
             metrics=self.metrics,
+            filters=filters,
         )
         scripts.start()
         running.callback(scripts.stop)
@@ -150,7 +160,7 @@ class Gateway:
     def _modalities(self, store: Store) -> Modalities:
         return Modalities(self._settings.destinations, store.engine, store.committer)
 
-    def _ingest(self, store: Store, stored: Signal) -> StoreIngest:
+    def _ingest(self, store: Store, stored: Signal, filters: Filters) -> StoreIngest:
         return StoreIngest(
             store.files,
             store.committer,
@@ -159,6 +169,7 @@ class Gateway:
             loop_limit=self._settings.scripts.loop_limit,
             metrics=self.metrics,
             on_stored=stored.notify,
+            filters=filters,
         )
 
     def _codecs(self) -> CodecPool:

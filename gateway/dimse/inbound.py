@@ -5,6 +5,7 @@ Standard: PS3.8 7.1 to 7.3, PS3.7 9.1.1 and 9.1.5, PS3.4 Annex A.
 
 import socket
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +20,22 @@ from gateway import logs
 from gateway.dimse.buffered import BufferedSocket
 from gateway.dimse.crowd import Crowd
 from gateway.dimse.intake import Answer, Intake, Offer, is_uid
-from gateway.dimse.policy import Accept, Policy, Reject, Service, accepted_contexts, judge
+from gateway.dimse.policy import (
+    Accept,
+    Policy,
+    Reject,
+    Service,
+    accepted_contexts,
+    judge,
+    questions,
+    with_answers,
+)
 from gateway.dimse.prepared import store_success
 from gateway.dimse.status import Status
 from gateway.dimse.upstream import AssociationCut, DrivenAssociation
 from gateway.metrics import Metrics
 from gateway.model import Origin, OriginKind
-from gateway.ports import Ingest
+from gateway.ports import UNFILTERED, Filters, Ingest
 
 _log = logs.logger("dimse")
 
@@ -42,6 +52,7 @@ class House:
     metrics: Metrics
     crowd: Crowd
     idle_timeout_s: float
+    filters: Filters = UNFILTERED
 
 
 class InboundAssociation(DrivenAssociation):
@@ -61,6 +72,7 @@ class InboundAssociation(DrivenAssociation):
         self._house = house
         self._log = _log.bind(remote_ip=self._remote_ip)
         self._allow: frozenset[str] = frozenset()
+        self._policy = house.policy
         self._echoes = 0
         self._is_stopping = False
 
@@ -126,11 +138,21 @@ class InboundAssociation(DrivenAssociation):
             (str(context.abstract_syntax), [str(uid) for uid in context.transfer_syntax])
             for context in self._request.presentation_context_definition_list
         ]
-        supported = accepted_contexts(self._house.policy, verdict.allow, proposed)
+        self._policy = self._asked_of_scripts(proposed)
+        supported = accepted_contexts(self._policy, verdict.allow, proposed)
         self.acceptor.supported_contexts = [
             build_context(sop_class_uid, list(syntax_uids))
             for sop_class_uid, syntax_uids in supported.items()
         ]
+
+    def _asked_of_scripts(self, proposed: Sequence[tuple[str, Sequence[str]]]) -> Policy:
+        """The policy for this association. The peer waits; others do not."""
+        policy, filters = self._house.policy, self._house.filters
+        if not filters.wants_associations:
+            return policy
+        calling_aet = self._request.calling_ae_title
+        answers = filters.association(calling_aet, self._remote_ip, questions(proposed))
+        return with_answers(policy, answers)
 
     def _reject(self, verdict: Reject) -> None:
         self._log.warning(
@@ -190,7 +212,7 @@ class InboundAssociation(DrivenAssociation):
             self._house.metrics,
             self._log,
             origin=origin,
-            accepts_class=lambda uid: self._house.policy.accepts_class(uid, self._allow),
+            accepts_class=lambda uid: self._policy.accepts_class(uid, self._allow),
         )
 
     def _serve_until_end(self, intake: Intake) -> None:

@@ -3,8 +3,8 @@
 Standard: PS3.8 7.1.1 and 9.3.4 (admission), 9.3.3.2 (contexts).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -17,9 +17,10 @@ from pynetdicom.service_class import (
 )
 from pynetdicom.sop_class import uid_to_service_class
 
-from gateway.config.models import Caller, Dicom
+from gateway.config.models import Caller, Dicom, Syntaxes
 from gateway.dicom import syntaxes
 from gateway.dicom.syntaxes import Family
+from gateway.ports import UNKNOWN_SOP_CLASS
 
 VERIFICATION = "1.2.840.10008.1.1"
 
@@ -44,6 +45,8 @@ class Service(StrEnum):
     UNKNOWN = "unknown"  # private, or newer than our tables
 
 
+_SWITCHES = frozenset(Syntaxes.model_fields) - {"accept"}
+_FAMILY_OF: Mapping[str, str] = {syntax.uid: syntax.family for syntax in syntaxes.ALL}
 _NAMED_STORAGE_WITHOUT_BEING_IT = ("Storage Commitment", "Media Storage Directory")
 
 
@@ -100,6 +103,7 @@ class Policy:
     networks: tuple[Network, ...]
     callers: tuple[Caller, ...]
     transfer_syntaxes: frozenset[str]
+    named_syntaxes: frozenset[str] = frozenset()  # those that could be, with every switch on
 
     @classmethod
     def of(cls, settings: Dicom) -> "Policy":
@@ -115,6 +119,7 @@ class Policy:
             settings.networks,
             settings.callers,
             accepted_syntaxes(settings),
+            frozenset(syntax.uid for syntax in syntaxes.matching(settings.syntaxes.accept)),
         )
 
     def is_same_aet(self, one: str, other: str) -> bool:
@@ -142,6 +147,31 @@ def accepted_syntaxes(settings: Dicom) -> frozenset[str]:
         syntax.uid
         for syntax in syntaxes.matching(settings.syntaxes.accept)
         if switches.get(syntax.family.value, True)
+    )
+
+
+def questions(proposed: Iterable[tuple[str, Sequence[str]]]) -> frozenset[str]:
+    """What scripts may have an opinion on, of these proposals: see Filters.association()."""
+    found: set[str] = set()
+    for sop_class_uid, offered in proposed:
+        if service_of(sop_class_uid) is Service.UNKNOWN:
+            found.add(UNKNOWN_SOP_CLASS)
+        found.update(_FAMILY_OF.get(uid, "") for uid in offered)
+    return frozenset(found & (_SWITCHES | {UNKNOWN_SOP_CLASS}))
+
+
+def with_answers(policy: Policy, answers: Mapping[str, bool]) -> Policy:
+    """The policy for one association: what scripts answered takes the place of switches."""
+    accepted = set(policy.transfer_syntaxes)
+    for family in _SWITCHES & answers.keys():
+        of_family = {uid for uid in policy.named_syntaxes if _FAMILY_OF.get(uid) == family}
+        accepted = accepted | of_family if answers[family] else accepted - of_family
+    return replace(
+        policy,
+        transfer_syntaxes=frozenset(accepted),
+        accept_unknown_sop_classes=answers.get(
+            UNKNOWN_SOP_CLASS, policy.accept_unknown_sop_classes
+        ),
     )
 
 

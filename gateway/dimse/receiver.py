@@ -20,7 +20,7 @@ from gateway.dimse.inbound import House, InboundAssociation
 from gateway.dimse.policy import VERIFICATION, Policy
 from gateway.errors import CannotListen
 from gateway.metrics import Metrics
-from gateway.ports import Ingest
+from gateway.ports import UNFILTERED, Filters, Ingest
 
 _log = logs.logger("dimse")
 
@@ -28,9 +28,17 @@ _log = logs.logger("dimse")
 class Receiver:
     """Our C-STORE and C-ECHO SCP; implements Reception. Use: start(), then stop() once."""
 
-    def __init__(self, settings: Dicom, ingest: Ingest, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        settings: Dicom,
+        ingest: Ingest,
+        metrics: Metrics,
+        filters: Filters = UNFILTERED,
+    ) -> None:
         self._settings = settings
-        self._house = House(Policy.of(settings), ingest, metrics, Crowd(), settings.idle_timeout_s)
+        self._house = House(
+            Policy.of(settings), ingest, metrics, Crowd(), settings.idle_timeout_s, filters
+        )
         self._door: _Door | None = None
         self._thread: threading.Thread | None = None
 
