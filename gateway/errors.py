@@ -347,6 +347,14 @@ class PeerRefused(RemoteError):
         self.retryable = self.blames_peer or http_status >= 500 or http_status in self._MAY_CHANGE
 
 
+class AnswerNotUnderstood(RemoteError):
+    """What we follow answers something else than an Orthanc would."""
+
+    kind = "answer-not-understood"
+    retryable = True
+    blames_peer = True
+
+
 class NoAcceptableSyntax(RemoteError):
     """The peer accepts no transfer syntax in which this instance exists or can be produced."""
 

@@ -40,6 +40,14 @@ class Metrics:
             "gateway_forwarded_instances", "Instances a destination accepted", ["destination"],
             registry=registry,
         )  # fmt: skip
+        self.followed = Counter(
+            "gateway_followed_instances", "Instances of a source that is followed, by outcome",
+            ["source", "outcome"], registry=registry,
+        )  # fmt: skip
+        self.source_up = Gauge(
+            "gateway_source_up", "1 while a source that is followed can be followed", ["source"],
+            registry=registry,
+        )  # fmt: skip
         self.errors = Counter(
             "gateway_errors", "What went wrong, by kind", ["kind"], registry=registry
         )

@@ -170,6 +170,18 @@ class Facts:
     origin: Origin
 
 
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """How far the changes of another server have been followed.
+
+    number: of the last change, 0 before the first. entry: what it said, to know it again; "" when
+    it was never seen.
+    """
+
+    number: int
+    entry: str
+
+
 class Action(StrEnum):
     """What a task does."""
 

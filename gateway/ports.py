@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from gateway.model import (
+    Bookmark,
     Event,
     Facts,
     Identifiers,
@@ -296,6 +297,28 @@ class KeyValues(Protocol):
 
     def delete(self, store: str, key: str) -> None:
         """Forget it, if it is there."""
+
+
+class Bookmarks(Protocol):
+    """What is remembered for good of servers that are followed. Thread-safe.
+
+    Each may raise StorageFull, StoreError.
+    """
+
+    def get(self, source: str) -> Bookmark | None:
+        """How far it has been followed; None when that has not begun."""
+
+    def put(self, source: str, bookmark: Bookmark) -> None:
+        """It has been followed so far."""
+
+    def left_behind(self, source: str) -> Sequence[str]:
+        """The ids of instances that are still to be taken although the bookmark is past them."""
+
+    def leave_behind(self, source: str, instance_id: str, reason: str) -> None:
+        """An instance could not be taken."""
+
+    def settle(self, source: str, instance_id: str) -> None:
+        """An instance is not left behind any more."""
 
 
 class StableStatus(Protocol):

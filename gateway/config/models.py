@@ -315,6 +315,40 @@ class Peer(Section):
     )
 
 
+class Follow(Section):
+    """Another Orthanc or gateway whose new instances are taken, as its `/changes` tell of them."""
+
+    name: DestinationName | None = Field(
+        default=None, description="by which we remember how far we have followed; default: url"
+    )
+    url: Url
+    username: str | None = None
+    password: SecretStr = SecretStr("")
+    check_certificate: bool = Field(
+        default=True, description="false: https with whoever answers, also with an impostor"
+    )
+    trusted_certificates: Path | None = Field(
+        default=None, description="PEM file with whom to trust, instead of what the machine does"
+    )
+    start: Literal["now", "beginning"] = Field(
+        default="now", description="where to begin when it is followed for the first time"
+    )
+    take: Literal["NewInstance", "StableStudy"] = Field(
+        default="NewInstance", description="the change that instances are taken after"
+    )
+    delete_at_source: bool = Field(
+        default=False, description="delete there what is durably kept here"
+    )
+    poll_interval_s: Seconds = 5
+    timeout_s: Seconds = Field(default=60, description="the longest silence of the source")
+    downloads: Annotated[int, Field(ge=1, le=16)] = 2
+
+    @property
+    def source(self) -> str:
+        """What it is called."""
+        return self.name or self.url
+
+
 class DictionaryEntry(Section):
     """An element that the standard does not know, by its tag."""
 
@@ -346,6 +380,7 @@ class Configuration(Section):
     log: Log = Log()
     destinations: dict[DestinationName, Destination] = Field(default_factory=dict)
     peers: dict[DestinationName, Peer] = Field(default_factory=dict)
+    follow: tuple[Follow, ...] = ()
     dictionary: dict[ElementTag, DictionaryEntry] = Field(default_factory=dict)
     # What an Orthanc was configured with, word for word (see gateway.config.orthanc_json): scripts
     # find keys of their own in it. Nothing else reads it, and nothing in it configures us.

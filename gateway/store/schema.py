@@ -174,6 +174,25 @@ key_value = Table(
     Column("value", LargeBinary, nullable=False),
 )
 
+# How far the changes of another server have been followed.
+bookmark = Table(
+    "bookmark",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("entry", Text, nullable=False),
+)
+
+# Instances of other servers that could not be taken, and are tried again now and then.
+left_behind = Table(
+    "left_behind",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("instance_id", String(44), primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
 # What was asked for over REST and takes time; kept until the history is full.
 job = Table(
     "job",
