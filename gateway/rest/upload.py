@@ -8,9 +8,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from gateway.dicom import syntaxes
 from gateway.dicom.identifiers import resource_ids
-from gateway.dicom.incoming import HEAD_BYTES, Follower, look_at
 from gateway.errors import (
     DuplicateRefused,
     FilteredOut,
@@ -28,6 +26,7 @@ from gateway.rest.errors import ApiError, Fault, fault_of_filter
 from gateway.rest.expanded import path_of
 from gateway.rest.services import Services
 from gateway.store.files import RECEIVED, device_errors
+from gateway.work.receiving import IncomingFile, written
 
 log = logger("rest")
 _ALREADY_STORED = "AlreadyStored"
@@ -64,70 +63,30 @@ def receive(services: Services, body: Readable, origin: Origin) -> Any:
 
     Raises ApiError.
     """
-    rest = _Rest(body)
-    if rest.head.startswith(_ZIP_BEGINNINGS):
-        return _receive_archive(services, rest.pieces(), origin)
-    if not rest.head:
+    file = IncomingFile(_pieces(body))
+    if file.head.startswith(_ZIP_BEGINNINGS):
+        return _receive_archive(services, file.pieces(), origin)
+    if not file.head:
         raise ApiError(Fault.BAD_FILE_FORMAT, "Received an empty DICOM file")
     try:
-        return _receive_file(services, rest, origin)
+        return _receive_file(services, file, origin)
     except IdentifierMissing:
         raise ApiError(Fault.INEXISTENT_TAG) from None
     except (InstanceUnreadable, InstanceMismatch):
-        problem = f"Cannot parse an invalid DICOM file (size: {rest.count()} bytes)"
+        problem = f"Cannot parse an invalid DICOM file (size: {file.count()} bytes)"
         raise ApiError(Fault.BAD_FILE_FORMAT, problem) from None
     except StorageFull:
         raise ApiError(Fault.FULL_STORAGE) from None
 
 
-class _Rest:
-    """A body of which the beginning has been looked at."""
-
-    def __init__(self, body: Readable) -> None:
-        self._body = body
-        self.head = b"".join(_pieces(body, HEAD_BYTES))
-        self._size_bytes = len(self.head)
-
-    def pieces(self, offset: int = 0) -> Iterator[bytes]:
-        """All of it from `offset`, which is in the head."""
-        yield self.head[offset:]
-        for piece in _pieces(self._body):
-            self._size_bytes += len(piece)
-            yield piece
-
-    def count(self) -> int:
-        """Read to the end; how many bytes there were."""
-        for _ in self.pieces():
-            pass
-        return self._size_bytes
-
-
-def _pieces(body: Readable, at_most: int | None = None) -> Iterator[bytes]:
-    left = at_most
-    while left is None or left > 0:
-        piece = body.read(_CHUNK_BYTES if left is None else min(left, _CHUNK_BYTES))
-        if not piece:
-            return
-        if left is not None:
-            left -= len(piece)
+def _pieces(body: Readable) -> Iterator[bytes]:
+    while piece := body.read(_CHUNK_BYTES):
         yield piece
 
 
-def _receive_file(services: Services, rest: _Rest, origin: Origin) -> dict[str, str]:
+def _receive_file(services: Services, file: IncomingFile, origin: Origin) -> dict[str, str]:
     """Raises InstanceUnreadable, InstanceMismatch, StorageFull, StoreError, ApiError."""
-    meta = look_at(rest.head)
-    follower = Follower(syntaxes.by_uid(meta.transfer_syntax_uid))
-    with services.ingest.begin(
-        sop_class_uid=meta.sop_class_uid,
-        sop_instance_uid=meta.sop_instance_uid,
-        transfer_syntax_uid=meta.transfer_syntax_uid,
-        origin=origin,
-    ) as arrival:
-        for piece in rest.pieces(meta.data_set_offset):
-            arrival.write(piece)
-            follower.feed(piece)
-        if not follower.is_whole:
-            raise InstanceUnreadable("the data set is cut off")
+    with written(services.ingest, file, origin) as arrival:
         try:
             arrival.keep()
         except DuplicateRefused:
@@ -179,7 +138,7 @@ def _receive_member(
     if member.is_dir() or not member.file_size:
         return []
     with archive.open(member) as body:
-        return [_receive_file(services, _Rest(body), origin)]
+        return [_receive_file(services, IncomingFile(_pieces(body)), origin)]
 
 
 def _answer(identifiers: Identifiers, status: str) -> dict[str, str]:
