@@ -97,10 +97,10 @@ class Gateway:
         running.callback(codecs.close)
         filters = ScriptFilters(settings.scripts, self.metrics)
         ingest = self._ingest(store, stored, filters)
-        self._start_workers(store, ingest, codecs, work, running)
+        self._start_workers(store, ingest, codecs, work, filters, running)
         receiver = Receiver(settings.dicom, ingest, self.metrics, filters)
         # Scripts call the routes, and wait for jobs, from their first moment to their last.
-        interface = self._interface(store, ingest, codecs, receiver)
+        interface = self._interface(store, ingest, codecs, receiver, filters)
         server = HttpServer(settings.http, interface.application, filters)
         running.callback(server.stop)
         interface.jobs.start()  # every kind of job is registered by its routes
@@ -190,6 +190,7 @@ class Gateway:
         ingest: StoreIngest,
         codecs: CodecPool,
         work: WorkSignals,
+        filters: Filters,
         running: ExitStack,
     ) -> None:
         means = Means(
@@ -202,13 +203,19 @@ class Gateway:
             modalities=self._modalities(store),
             peers=Peers(store.engine, store.committer),
             signals=work,
+            filters=filters,
         )
         crew = Crew(means)
         running.callback(crew.stop, _GRACE_S)
         crew.start()
 
     def _interface(
-        self, store: Store, ingest: Ingest, codecs: Codecs, reception: Reception
+        self,
+        store: Store,
+        ingest: Ingest,
+        codecs: Codecs,
+        reception: Reception,
+        filters: Filters,
     ) -> "_Interface":
         jobs = self._jobs(store)
         services = Services(
@@ -223,6 +230,7 @@ class Gateway:
             stop=lambda: self.wishes.put(Wish.STOP),
             restart=lambda: self.wishes.put(Wish.RESTART),
             site=lambda: interface.site,
+            filters=filters,
         )
         application = Application((*self._health_routes(store), *api_routes(services)))
         interface = _Interface(jobs, application, self._site(store, application))

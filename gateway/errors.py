@@ -361,6 +361,15 @@ class NoAcceptableSyntax(RemoteError):
     kind = "no-acceptable-syntax"
 
 
+class NotToBeSent(GatewayError):
+    """A script's filter does not want the instance to go there, as somebody meant it."""
+
+    kind = "filtered-out"
+
+    def __init__(self, called_aet: str) -> None:
+        super().__init__(f"a script's filter does not want it to be sent to {called_aet}")
+
+
 class UnknownDestination(RemoteError):
     """The configuration names no such destination."""
 

@@ -11,8 +11,10 @@ from gateway.dimse.contexts import MAXIMUM_CONTEXTS, Choice, Context, Need, choo
 from gateway.dimse.prepared import MoveOriginator
 from gateway.dimse.sender import ForwardAssociation, open_association
 from gateway.model import TranscodeOptions
+from gateway.ports import UNFILTERED, Filters
 from gateway.store.modalities import Modality
 from gateway.work.fitting import Parcel, fit, need_of
+from gateway.work.screening import check_to_be_sent
 from gateway.work.transcoding import Transcoding
 
 
@@ -42,8 +44,11 @@ class Delivery:
     `with Delivery(...) as delivery: delivery.send(...)`; leaving the block releases it.
     """
 
-    def __init__(self, manner: Manner, transcoding: Transcoding) -> None:
+    def __init__(
+        self, manner: Manner, transcoding: Transcoding, filters: Filters = UNFILTERED
+    ) -> None:
         self._manner = manner
+        self._filters = filters
         self._transcoding = transcoding
         self._expected: tuple[Need, ...] = ()
         self._proposed: frozenset[Context] = frozenset()
@@ -65,7 +70,11 @@ class Delivery:
         self._expected = tuple(self._manner.need(*file) for file in dict.fromkeys(files))
 
     def send(self, parcel: Parcel) -> None:
-        """Send one file. Raises RemoteError, TranscodeError, InstanceUnreadable."""
+        """Send one file.
+
+        Raises NotToBeSent, FilterFailed, RemoteError, TranscodeError, InstanceUnreadable.
+        """
+        check_to_be_sent(self._filters, self._manner.modality.destination, parcel.path)
         need = self._manner.need(parcel.sop_class_uid, parcel.transfer_syntax_uid)
         association = self._opened_for(need)
         accepted = association.accepted(parcel.sop_class_uid)

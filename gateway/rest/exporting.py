@@ -7,12 +7,19 @@ from typing import Any
 from werkzeug import Request
 
 from gateway.dicom import syntaxes
-from gateway.errors import GatewayError, NotFound, RemoteError, StorageFull
+from gateway.errors import (
+    FilterFailed,
+    GatewayError,
+    NotFound,
+    NotToBeSent,
+    RemoteError,
+    StorageFull,
+)
 from gateway.logs import logger
 from gateway.model import Level, Version
 from gateway.rest import fields
 from gateway.rest.answers import json_body
-from gateway.rest.errors import ApiError, Fault
+from gateway.rest.errors import ApiError, Fault, fault_of_filter
 from gateway.rest.jobs import Running
 from gateway.store.catalogue import Catalogue
 from gateway.store.changes import log_export
@@ -113,13 +120,19 @@ def send_each(
 ) -> None:
     """Send one instance after the other. permissive: go on after one that cannot be sent.
 
+    What a script's filter does not want to be sent is told, and no failure.
+
     Raises ApiError for the first of these otherwise.
     """
-    failed = 0
+    failed = filtered = 0
     for done, instance_id in enumerate(instances):
         running.progress(done, len(instances))
         try:
             send(_current(catalogue, instance_id))
+        except NotToBeSent as unwanted:
+            filtered += 1
+            running.tell(FilteredOutInstancesCount=filtered)
+            log.info("instance is not sent", instance=instance_id, reason=str(unwanted))
         except GatewayError as error:
             if not permissive:
                 raise as_api_error(error) from error
@@ -134,6 +147,8 @@ def as_api_error(error: GatewayError) -> ApiError:
     """What a client is told when an instance could not be sent."""
     if isinstance(error, RemoteError):
         return ApiError(Fault.NETWORK_PROTOCOL, error.detail)
+    if isinstance(error, FilterFailed):
+        return ApiError(fault_of_filter(error), str(error))
     if isinstance(error, NotFound):
         return ApiError(Fault.UNKNOWN_RESOURCE, str(error))
     if isinstance(error, StorageFull):

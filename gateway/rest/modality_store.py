@@ -53,6 +53,7 @@ class ModalityStore:
         self._transcoding = Transcoding(
             services.store.files, services.codecs, self._options, services.metrics
         )
+        self._filters = services.filters
         services.jobs.register(JobKind(JOB, self._carry_out, self._describe))
 
     def store(self, request: Request, modality: str) -> Response:
@@ -81,7 +82,7 @@ class ModalityStore:
             raise ApiError(Fault.BAD_FILE_FORMAT, str(error)) from error
         parcel = Parcel(path, meta.sop_class_uid, meta.transfer_syntax_uid)
         try:
-            with Delivery(manner, self._transcoding) as delivery:
+            with Delivery(manner, self._transcoding, self._filters) as delivery:
                 delivery.send(parcel)
         except GatewayError as error:
             raise as_api_error(error) from error
@@ -104,7 +105,7 @@ class ModalityStore:
         return content
 
     def _carry_out(self, running: Running, asked: Mapping[str, Any]) -> None:
-        with Delivery(self._manner(asked), self._transcoding) as delivery:
+        with Delivery(self._manner(asked), self._transcoding, self._filters) as delivery:
             delivery.expect(self._kinds_of_files(asked))
             send_each(
                 running,

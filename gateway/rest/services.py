@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.config.models import Configuration
 from gateway.metrics import Metrics
-from gateway.ports import Codecs, Ingest, Reception
+from gateway.ports import UNFILTERED, Codecs, Filters, Ingest, Reception
 from gateway.rest.jobs import Jobs
 from gateway.scripting.site import Site
 from gateway.store.catalogue import Catalogue
@@ -30,3 +30,4 @@ class Services:
     stop: Callable[[], None]
     restart: Callable[[], None]
     site: Callable[[], Site]
+    filters: Filters = UNFILTERED

@@ -9,7 +9,7 @@ from gateway.config.models import Configuration
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action
-from gateway.ports import Codecs
+from gateway.ports import UNFILTERED, Codecs, Filters
 from gateway.routing.commands import CommandWorker
 from gateway.routing.forwarding import ForwardWorker
 from gateway.routing.housekeeping import REST_S, Housekeeping
@@ -48,6 +48,7 @@ class Means:
     modalities: Modalities
     peers: Peers
     signals: WorkSignals
+    filters: Filters = UNFILTERED
 
 
 class Crew:
@@ -124,7 +125,9 @@ class Crew:
     def _to_modality(self, name: str, modality: Modality) -> Work:
         means = self._means
         link = Link(modality.destination, means.settings.dicom.aet)
-        files = Preparation(modality, means.store.files, self._transcoding, self._waiting)
+        files = Preparation(
+            modality, means.store.files, self._transcoding, self._waiting, means.filters
+        )
         return ForwardWorker(name, link, means.store.tasks, files, self._retry, means.metrics)
 
     def _to_peer(self, name: str, peer: Peer) -> Work:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gateway.dimse.contexts import Need
-from gateway.errors import GatewayError, InternalFault, TranscodeError
+from gateway.errors import GatewayError, InternalFault, NotToBeSent, TranscodeError
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action, Task
@@ -147,6 +147,9 @@ class ForwardWorker:
             path = prepared.result()
             self._link.store(path)
             size_bytes = path.stat().st_size  # now: once its task is done, the file may go
+        except NotToBeSent as unwanted:
+            results.append(self._drop(task, unwanted))
+            return None
         except GatewayError as error:
             if stopping() and isinstance(error, TranscodeError):
                 # Its codec process was ended with us: no fault of the image.
@@ -170,6 +173,18 @@ class ForwardWorker:
             ms=round((time.monotonic() - started) * 1000, 1),
         )
         return None
+
+    def _drop(self, task: Task, unwanted: NotToBeSent) -> "Future[Any]":
+        """What is not sent must not be deleted either: the steps that need it go as well."""
+        log.info(
+            "instance is not sent",
+            instance=task.version.instance_id,
+            destination=self._name,
+            task=task.task_id,
+            script=task.line,
+            reason=str(unwanted),
+        )
+        return self._tasks.drop(task, unwanted)
 
     def _failed(self, task: Task, error: GatewayError) -> "Future[Any]":
         """The attempt counts, also when the connection broke: this instance may be the cause."""

@@ -10,10 +10,12 @@ from pathlib import Path
 from gateway.dimse.contexts import Choice, Need, choose
 from gateway.errors import GatewayError
 from gateway.model import Task
+from gateway.ports import UNFILTERED, Filters
 from gateway.routing.transcoding import options_of
 from gateway.store.files import FileStorage, StagedFile
 from gateway.store.modalities import Modality
 from gateway.work.fitting import Parcel, fit, need_of
+from gateway.work.screening import check_to_be_sent
 from gateway.work.transcoding import Transcoding
 
 
@@ -26,12 +28,15 @@ class Preparation:
         storage: FileStorage,
         transcoding: Transcoding,
         pool: ThreadPoolExecutor,
+        filters: Filters = UNFILTERED,
     ) -> None:
+        """filters: asked about each instance, side by side."""
         self._modality = modality
         self._options = modality.destination.transcode.options(transcoding.options)
         self._storage = storage
         self._transcoding = transcoding
         self._pool = pool
+        self._filters = filters
         self._made: list[StagedFile] = []
 
     def need(self, task: Task) -> Need:
@@ -63,13 +68,13 @@ class Preparation:
         except GatewayError as error:
             ready.set_exception(error)
             return ready
-        if choice.ladder:
+        if choice.ladder or self._filters.wants_sending:
             return self._pool.submit(self._fit, task, choice, accepted)
         ready.set_result(self._storage.path(task.version.storage_key))
         return ready
 
     def _fit(self, task: Task, choice: Choice, accepted: frozenset[str]) -> Path:
-        """Raises TranscodeError, NoAcceptableSyntax."""
+        """Raises NotToBeSent, FilterFailed, TranscodeError, NoAcceptableSyntax."""
         version = task.version
         parcel = Parcel(
             self._storage.path(version.storage_key),
@@ -77,6 +82,7 @@ class Preparation:
             version.transfer_syntax_uid,
             version.instance_id,
         )
+        check_to_be_sent(self._filters, self._modality.destination, parcel.path)
         staged = fit(parcel, choice, accepted, self._transcoding, options_of(task, self._options))
         if staged is None:
             return parcel.path

@@ -61,8 +61,10 @@ class ScriptFilters:
         self._lock = threading.Lock()  # of those who change what is asked; readers need none
         self._scripts: Mapping[str, _Filtering] = {}
         self._is_stopped = False
-        self.wants_received = self.wants_requests = False
-        self.wants_sending = self.wants_associations = False
+        self._is_open = threading.Event()
+        # Before anybody has looked which scripts there are, each question has to wait for that.
+        self.wants_received = self.wants_requests = True
+        self.wants_sending = self.wants_associations = True
 
     # --- the port --------------------------------------------------------------------------------
 
@@ -114,6 +116,12 @@ class ScriptFilters:
 
     # --- what lanes say --------------------------------------------------------------------------
 
+    def open(self) -> None:
+        """All scripts that are there have been named by now, by `expect`."""
+        with self._lock:
+            self._is_open.set()
+            self._set(self._scripts)
+
     def expect(self, script: Script, site: Site) -> None:
         """A version is about to be tried. It counts at once when no version ran before.
 
@@ -143,6 +151,7 @@ class ScriptFilters:
         deadline_s = time.monotonic() + timeout_s
         with self._lock:
             self._is_stopped = True
+            self._is_open.set()
             filtering = tuple(self._scripts.values())
         for each in filtering:
             for runtimes in (each.receiving, each.other):
@@ -175,6 +184,10 @@ class ScriptFilters:
             if name not in scripts or scripts[name].other is not each.other
         ]
         self._scripts = dict(sorted(scripts.items()))
+        for each in outdated:
+            each.close()
+        if not self._is_open.is_set():
+            return
         asked = frozenset[str]().union(*(each.callbacks for each in scripts.values()))
         self.wants_received = not asked.isdisjoint(_RECEIVING)
         self.wants_requests = callbacks.INCOMING_HTTP_REQUEST_FILTER.name in asked
@@ -182,8 +195,6 @@ class ScriptFilters:
         self.wants_associations = any(
             callback.name in asked for callback in callbacks.ACCEPTANCE.values()
         )
-        for each in outdated:
-            each.close()
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -199,6 +210,8 @@ class ScriptFilters:
         self, callback: Callback, read: Callable[[Answer], T], *arguments: object
     ) -> Iterator[tuple[str, T]]:
         """Script and answer, one after the other. read: raises NoAnswer. Raises FilterFailed."""
+        if not self._is_open.wait(self._patience_s):
+            raise FilterFailed(f"{callback.name}: which scripts there are is not known yet")
         question = Question(callback.name, arguments, self._timeout_s)
         for name, filtering in self._scripts.items():
             if callback.name not in filtering.callbacks:
@@ -220,6 +233,7 @@ class ScriptFilters:
     ) -> list[bool]:
         """What those say who say anything; what goes wrong is only logged."""
         said: list[bool] = []
+        self._is_open.wait(max(0.0, deadline_s - time.monotonic()))
         for name, filtering in self._scripts.items():
             left_s = deadline_s - time.monotonic()
             if callback.name not in filtering.callbacks or left_s <= 0:

@@ -66,6 +66,7 @@ class ScriptHost:
         """
         self._watch.start()
         self._folder.start()
+        self.filters.open()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Let callbacks in hand come to their end; what takes longer is left to the next start."""

@@ -1,6 +1,5 @@
 """Tasks as administrators see them: listed, counted, retried, given up."""
 
-import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -9,10 +8,10 @@ from sqlalchemy import Connection, Engine, Row, func, select, update
 from gateway.model import Action, TaskRow, TaskState
 from gateway.store import schema
 from gateway.store.committer import Committer
-from gateway.store.tasks import NOW_PLEASE, OPEN, Kind, parts
+from gateway.store.tasks import NOW_PLEASE, OPEN, Kind, drop_tasks, parts
 from gateway.store.times import as_datetime
 
-_tasks, _needs = schema.task, schema.task_need
+_tasks = schema.task
 
 
 class TaskBoard:
@@ -64,7 +63,7 @@ class TaskBoard:
         A running task cannot be dropped.
         """
         return self._committer.commit(
-            lambda connection: sum(_drop(connection, set(part)) for part in parts(task_ids))
+            lambda connection: sum(drop_tasks(connection, set(part)) for part in parts(task_ids))
         )
 
 
@@ -77,27 +76,6 @@ def _retry(connection: Connection, task_ids: Collection[int]) -> int:
         )
         .values(state=TaskState.WAITING, attempts=0, run_at=NOW_PLEASE, error_kind="", error="")
     ).rowcount
-
-
-def _drop(connection: Connection, task_ids: set[int]) -> int:
-    dropped = 0
-    while task_ids:
-        ended = connection.scalars(
-            update(_tasks)
-            .where(
-                _tasks.c.task_id.in_(task_ids),
-                _tasks.c.state.in_([TaskState.BLOCKED, TaskState.WAITING, TaskState.PARKED]),
-            )
-            .values(state=TaskState.DROPPED, finished_at=time.time())
-            .returning(_tasks.c.task_id)
-        ).all()
-        dropped += len(ended)
-        task_ids = set(
-            connection.scalars(
-                select(_needs.c.task_id).where(_needs.c.needs_task_id.in_(ended))
-            ).all()
-        )
-    return dropped
 
 
 def _as_row(row: Row[Any]) -> TaskRow:

@@ -181,6 +181,19 @@ class Tasks:
             **_as_columns(error),
         )
 
+    def drop(self, task: Task, reason: GatewayError) -> "Future[Any]":
+        """It is not to be done, nor is what needs it; its reason is kept."""
+
+        def apply(connection: Connection) -> int:
+            connection.execute(
+                update(_tasks)
+                .where(_tasks.c.task_id == task.task_id, _tasks.c.state == TaskState.RUNNING)
+                .values(state=TaskState.PARKED, **_as_columns(reason))
+            )
+            return drop_tasks(connection, {task.task_id})
+
+        return self._committer.submit(apply)
+
     def run_deletions(self, limit: int) -> int:
         """Carry out DELETE tasks that are due, in one transaction; answer how many."""
         if not self._is_due(Action.DELETE, ""):
@@ -304,6 +317,28 @@ def _as_row(lane: str, event_id: int, new: NewTask, now: float) -> dict[str, Any
         "error": "",
         "created_at": now,
     }
+
+
+def drop_tasks(connection: Connection, task_ids: set[int]) -> int:
+    """Give up tasks that nobody works on, and what needs them; answer how many in all."""
+    dropped = 0
+    while task_ids:
+        ended = connection.scalars(
+            update(_tasks)
+            .where(
+                _tasks.c.task_id.in_(task_ids),
+                _tasks.c.state.in_([TaskState.BLOCKED, TaskState.WAITING, TaskState.PARKED]),
+            )
+            .values(state=TaskState.DROPPED, finished_at=time.time())
+            .returning(_tasks.c.task_id)
+        ).all()
+        dropped += len(ended)
+        task_ids = set(
+            connection.scalars(
+                select(_needs.c.task_id).where(_needs.c.needs_task_id.in_(ended))
+            ).all()
+        )
+    return dropped
 
 
 def wanted_by_a_task(version_id: Any) -> Any:
