@@ -27,6 +27,7 @@ def examine(configuration: Configuration) -> MachineReport:
     faults = [
         *_data_folder_faults(configuration),
         *_scripts_folder_faults(configuration.scripts.folder),
+        *_legacy_faults(configuration.scripts.legacy),
         *_certificate_faults(configuration.http),
     ]
     notes = [
@@ -81,6 +82,14 @@ def _scripts_folder_faults(folder: Path) -> list[Fault]:
     return []
 
 
+def _legacy_faults(files: tuple[Path, ...]) -> list[Fault]:
+    return [
+        Fault(f"scripts.legacy[{number}]", f"{file} is not a file that can be read")
+        for number, file in enumerate(files, 1)
+        if not (file.is_file() and os.access(file, os.R_OK))
+    ]
+
+
 def _scripts_folder_notes(folder: Path) -> list[Fault]:
     if folder.exists():
         return []
@@ -133,7 +142,9 @@ def _open_doors(http: Http) -> list[Fault]:
 
 
 def _listeners(configuration: Configuration) -> list[tuple[str, str, int]]:
-    listeners = [("dicom.port", configuration.dicom.host, configuration.dicom.port)]
+    listeners = []
+    if configuration.dicom.enabled:
+        listeners.append(("dicom.port", configuration.dicom.host, configuration.dicom.port))
     if configuration.http.enabled:
         listeners.append(("http.port", configuration.http.host, configuration.http.port))
     return listeners

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
+from pydicom.datadict import keyword_for_tag
+
 from gateway.config.models import Configuration
 from gateway.config.schema import Place
 from gateway.dicom import syntaxes
@@ -21,6 +23,7 @@ def contradictions(configuration: Configuration, name_of: Callable[[Place], str]
         _delays_upside_down,
         _alike_destinations,
         _loops,
+        _names_of_the_standard,
     )
     return [
         Fault(name_of(place), problem, remedy)
@@ -34,7 +37,7 @@ Findings = Iterator[tuple[Place, str, str]]
 
 def _nobody_may_call(configuration: Configuration) -> Findings:
     dicom = configuration.dicom
-    if not dicom.allow_unknown_callers and not dicom.callers:
+    if dicom.enabled and not dicom.allow_unknown_callers and not dicom.callers:
         yield (
             ("dicom", "allow_unknown_callers"),
             "is false, and no caller is listed: nobody could send anything",
@@ -56,7 +59,8 @@ def _no_syntax_accepted(configuration: Configuration) -> Findings:
 def _one_port_twice(configuration: Configuration) -> Findings:
     dicom, http = configuration.dicom, configuration.http
     hosts = {dicom.host, http.host}
-    if http.enabled and http.port == dicom.port != 0 and (len(hosts) == 1 or hosts & _ANY_ADDRESS):
+    both = http.enabled and dicom.enabled
+    if both and http.port == dicom.port != 0 and (len(hosts) == 1 or hosts & _ANY_ADDRESS):
         yield ("http", "port"), f"{http.port} is dicom.port as well", "give each its own port"
 
 
@@ -93,11 +97,28 @@ def _loops(configuration: Configuration) -> Findings:
     """A destination that is this gateway: a script that forwards to it would never end."""
     dicom = configuration.dicom
     for name, destination in configuration.destinations.items():
-        if destination.port == dicom.port and _reaches(destination.host, dicom.host):
+        if (
+            dicom.enabled
+            and destination.port == dicom.port
+            and _reaches(destination.host, dicom.host)
+        ):
             yield (
                 ("destinations", name, "host"),
                 f"{destination.host}:{destination.port} is where this gateway listens itself",
                 "what is sent there would come back",
+            )
+
+
+def _names_of_the_standard(configuration: Configuration) -> Findings:
+    """An element of PS3.6 with another name would break whoever asks for its own."""
+    for tag, entry in configuration.dictionary.items():
+        group, element = (int(digits, 16) for digits in tag.split(","))
+        known = "" if group & 1 else keyword_for_tag(group << 16 | element)
+        if known and known != entry.name:
+            yield (
+                ("dictionary", tag, "name"),
+                f"{entry.name!r} cannot be the name of {tag}, which PS3.6 calls {known}",
+                "take it out",
             )
 
 

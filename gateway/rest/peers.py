@@ -31,7 +31,7 @@ from gateway.rest.routes import Route
 from gateway.rest.services import Services
 from gateway.rest.submission import answer_with_job, submission_of
 from gateway.store.files import DERIVED, RECEIVED, FileStorage, device_errors
-from gateway.store.peers import Peer, Peers
+from gateway.store.peers import Peer, Peers, configured_peers
 from gateway.work.peer_client import PeerClient
 
 JOB = "OrthancPeerStore"
@@ -42,7 +42,11 @@ _OPERATIONS = ("configuration", "store", "store-straight", "system")
 
 def peer_routes(services: Services) -> tuple[Route, ...]:
     """Their list, their settings, and what is sent to them."""
-    peers = Peers(services.store.engine, services.store.committer)
+    peers = Peers(
+        services.store.engine,
+        services.store.committer,
+        configured_peers(services.settings.peers),
+    )
     handlers = _Handlers(peers, services.store.files)
     sending = _PeerStore(services, peers)
     one = "/peers/<peer>"

@@ -13,6 +13,7 @@ from werkzeug import Request, Response
 from gateway import __version__
 from gateway.config.models import Configuration
 from gateway.dicom.main_tags import MAIN_TAGS
+from gateway.dicom.syntaxes import lookup
 from gateway.model import Level
 from gateway.rest.answers import json_answer, nothing, text_answer
 from gateway.rest.conformance import conformance_statement
@@ -76,15 +77,15 @@ def system_information(settings: Configuration) -> dict[str, Any]:
         "GatewayVersion": __version__,
         "HasLabels": True,
         "HttpPort": settings.http.port,
-        "IngestTranscoding": "",
+        "IngestTranscoding": _uid_of(settings.store.transcode.to),
         "IsHttpServerSecure": not settings.http.remote_access or bool(settings.http.users),
         "MainDicomTags": {
             level.value: ";".join(map(_tag_text, keywords)) for level, keywords in MAIN_TAGS.items()
         },
-        "MaximumPatientCount": 0,
-        "MaximumStorageMode": "Reject",
-        "MaximumStorageSize": 0,
-        "Name": settings.dicom.aet,
+        "MaximumPatientCount": settings.store.maximum_patients,
+        "MaximumStorageMode": settings.store.when_full.capitalize(),
+        "MaximumStorageSize": settings.store.maximum_size_mb,
+        "Name": settings.rest.name or settings.dicom.aet,
         "OverwriteInstances": settings.store.duplicates == "overwrite",
         "PluginsEnabled": False,
         "ReadOnly": False,
@@ -93,6 +94,10 @@ def system_information(settings: Configuration) -> dict[str, Any]:
         "UserMetadata": dict(settings.rest.metadata),
         "Version": ORTHANC_VERSION,
     }
+
+
+def _uid_of(syntax: str | None) -> str:
+    return lookup(syntax).uid if syntax else ""
 
 
 def _tag_text(keyword: str) -> str:

@@ -3,7 +3,8 @@
 A key begins with a letter for what it holds and twelve hex digits of its time, in milliseconds. The
 two levels of folders are cut from the time: files that arrive together share a folder, so that
 one sync of the folder serves many of them, and old folders empty out as a whole. The key of a
-derived file ends with the instance that it was made from: what is in it may be another one, because
+derived file ends with the instance that it was made from, that of a received one that was
+transcoded on arrival with the SHA-256 of what came: what is in it may be another one, because
 a lossy result has a SOP Instance UID of its own. The key of an attachment ends with what it is
 attached to, and as what. Attachments have a place of their own: nothing in them says what they are.
 """
@@ -35,6 +36,11 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def made_from(key: str) -> str:
     """The id of the instance that a derived file was made from, "" for a received one."""
     return key.partition(_MADE_FROM)[2]
+
+
+def content_sha256_of(key: str) -> str:
+    """What was received, where a received file was transcoded before it was kept; else ""."""
+    return key.partition(_MADE_FROM)[2] if key.startswith(RECEIVED) else ""
 
 
 def attached_to(key: str) -> tuple[str, str]:
@@ -90,7 +96,7 @@ class FileStorage:
         self._folders = threading.Lock()
 
     def stage(self, kind: str, *, made_from: str = "") -> StagedFile:
-        """A new staged file. kind: RECEIVED or DERIVED; made_from: the instance id, for DERIVED."""
+        """A new staged file. kind: RECEIVED or DERIVED; made_from: the end of its key."""
         key = f"{kind}{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
         if made_from:
             key += f"{_MADE_FROM}{made_from}"

@@ -15,6 +15,8 @@ from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Identifiers, Origin, Summary
 from gateway.ports import UNFILTERED, Filters
+from gateway.store.arrivals import ArrivalTranscoding
+from gateway.store.capacity import Capacity
 from gateway.store.committer import Committer
 from gateway.store.files import RECEIVED, FileStorage, device_errors, sync_file
 from gateway.store.instances import Arrived, DuplicatePolicy, NewVersion, Outcome, add_arrival
@@ -39,6 +41,8 @@ class StoreIngest:
         metrics: Metrics,
         on_stored: Callable[[], None],
         filters: Filters = UNFILTERED,
+        transcoding: ArrivalTranscoding | None = None,
+        capacity: Capacity | None = None,
     ) -> None:
         self._storage = storage
         self._committer = committer
@@ -48,6 +52,8 @@ class StoreIngest:
         self._metrics = metrics
         self._on_stored = on_stored
         self._filters = filters
+        self._transcoding = transcoding
+        self._capacity = capacity
         self._free_bytes = 0
         self._free_bytes_known_at = 0.0
 
@@ -82,6 +88,8 @@ class StoreIngest:
         if time.monotonic() - self._free_bytes_known_at > _FREE_SPACE_MAXIMUM_AGE_S:
             self._free_bytes = self._storage.free_bytes()
             self._free_bytes_known_at = time.monotonic()
+        if self._capacity is not None:
+            self._capacity.check()
         if self._free_bytes < self._minimum_free_bytes:
             raise StorageFull(
                 f"{self._free_bytes >> 20} MB are free, store.minimum_free_mb asks for "
@@ -154,17 +162,38 @@ class StoreArrival:
         self._check_announced(identifiers)
         if self._ingest._filters.wants_received:
             self._check_wanted(identifiers)
-        sync_file(self._file)
-        self._file.close()
-        new = NewVersion(self._staged.key, self._syntax_uid, size_bytes, self._digest.hexdigest())
+        summary, new = self._as_kept(summary, size_bytes)
+        identifiers = self._identifiers = summary.identifiers
         arrived = self._ingest._committer.commit(
             lambda connection: self._enter(connection, summary, new, also), [self._staged]
         )
         self._outcome = arrived.outcome
-        if arrived.outcome is Outcome.IDENTICAL:  # it was published before the commit could tell
-            keep_one_file(self._ingest._storage, self._ingest._committer, arrived, new)
-        self._report(identifiers, arrived, size_bytes)
+        self._keep_one_file(arrived, new)
+        self._report(identifiers, arrived, new)
         return identifiers.instance_id
+
+    def _as_kept(self, summary: Summary, size_bytes: int) -> tuple[Summary, NewVersion]:
+        """What came, or what it is transcoded to on arrival: staged, and on the device."""
+        content_sha256 = self._digest.hexdigest()
+        transcoding, came = self._ingest._transcoding, self._staged
+        made = transcoding and transcoding.make(came, summary, self._syntax_uid, content_sha256)
+        if not made:
+            sync_file(self._file)
+            self._file.close()
+            new = NewVersion(came.key, self._syntax_uid, size_bytes, content_sha256)
+            return summary, new
+        self.forget()
+        self._staged = made.staged
+        syntax_uid, size_bytes = made.transfer_syntax_uid, made.size_bytes
+        return made.summary, NewVersion(made.staged.key, syntax_uid, size_bytes, content_sha256)
+
+    def _keep_one_file(self, arrived: Arrived, new: NewVersion) -> None:
+        """The file was published before the commit could tell that it is not needed."""
+        storage = self._ingest._storage
+        if arrived.outcome is Outcome.IDENTICAL:
+            keep_one_file(storage, self._ingest._committer, arrived, new)
+        elif arrived.outcome is Outcome.DISCARDED:
+            storage.remove(new.storage_key)
 
     def _enter(
         self,
@@ -173,8 +202,10 @@ class StoreArrival:
         new: NewVersion,
         also: Callable[[Connection, int], None] | None,
     ) -> Arrived:
+        if self._ingest._capacity is not None:
+            self._ingest._capacity.admit(connection, summary.identifiers)
         arrived = add_arrival(connection, summary, new, self._origin, self._ingest._duplicates)
-        if arrived.outcome is not Outcome.IDENTICAL:
+        if arrived.outcome.is_new:
             for name, value in self._metadata.items():
                 set_metadata(connection, summary.identifiers.instance_id, name, value)
         if also is not None:
@@ -191,7 +222,7 @@ class StoreArrival:
     @property
     def was_known(self) -> bool:
         """See the port."""
-        return self._outcome in (Outcome.IDENTICAL, Outcome.KEPT_BESIDE)
+        return self._outcome in (Outcome.IDENTICAL, Outcome.KEPT_BESIDE, Outcome.DISCARDED)
 
     def forget(self) -> None:
         """Remove what is only staged. No error when there is nothing."""
@@ -231,18 +262,18 @@ class StoreArrival:
         )
         raise FilteredOut(verdict.script, verdict.dimse_status)
 
-    def _report(self, identifiers: Identifiers, arrived: Arrived, size_bytes: int) -> None:
+    def _report(self, identifiers: Identifiers, arrived: Arrived, new: NewVersion) -> None:
         ingest = self._ingest
-        if arrived.outcome is not Outcome.IDENTICAL:
+        if arrived.outcome.is_new:
             ingest._on_stored()
-            ingest._metrics.stored_bytes.inc(size_bytes)
+            ingest._metrics.stored_bytes.inc(new.size_bytes)
         write = log.info if arrived.outcome in (Outcome.STORED, Outcome.IDENTICAL) else log.warning
         write(
             "instance " + arrived.outcome,
             instance=identifiers.instance_id,
             version=arrived.version_id,
-            syntax=syntaxes.label(self._syntax_uid),
-            bytes=size_bytes,
+            syntax=syntaxes.label(new.transfer_syntax_uid),
+            bytes=new.size_bytes,
             calling_aet=self._origin.calling_aet,
             ms=round((time.monotonic() - self._started) * 1000, 1),
         )

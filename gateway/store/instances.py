@@ -32,7 +32,7 @@ from gateway.model import (
 )
 from gateway.store import resources, schema
 
-DuplicatePolicy = Literal["overwrite", "keep", "reject"]
+DuplicatePolicy = Literal["overwrite", "keep", "reject", "discard"]
 _version, _instance, _event = schema.version, schema.instance, schema.event
 LIVE = (VersionState.CURRENT, VersionState.KEPT)
 _is_live = or_(*(_version.c.state == state for state in LIVE))
@@ -67,6 +67,12 @@ class Outcome(StrEnum):
     IDENTICAL = "identical"  # already kept, byte for byte: success, and no second event
     OVERWRITTEN = "overwritten"
     KEPT_BESIDE = "kept-beside"
+    DISCARDED = "discarded"  # other content is kept already: success, and nothing happens
+
+    @property
+    def is_new(self) -> bool:
+        """Something was entered, with an event."""
+        return self not in (Outcome.IDENTICAL, Outcome.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,9 @@ def add_arrival(
         raise DuplicateRefused(
             f"instance {identifiers.instance_id} is kept already, with other content"
         )
+    if known and duplicates == "discard":
+        kept = next((row for row in known if row.state == VersionState.CURRENT), known[0])
+        return Arrived(kept.version_id, Outcome.DISCARDED, kept.storage_key)
     state = VersionState.CURRENT
     outcome = Outcome.STORED
     # Only what the id names is in the way: others were kept beside it, perhaps by another policy.

@@ -277,10 +277,18 @@ def wanted_by_a_lane(version_id: Any) -> Any:
 
     The statement is to be run with the parameters of `lanes_now()`.
     """
+    return waits_in_a_lane(_events.c.version_id == version_id)
+
+
+def waits_in_a_lane(*which: Any) -> Any:
+    """SQL: some lane has still to handle, or may be told to repeat, one of these events.
+
+    The statement is to be run with the parameters of `lanes_now()`.
+    """
     may_return = _lanes.c.closed_at > bindparam("closed_after")
     waiting = (
         exists()
-        .where(_events.c.version_id == version_id)
+        .where(*which)
         .where(_lanes.c.active | may_return, _lanes.c.cursor < _events.c.event_id)
         .where(
             ~exists().where(
@@ -292,7 +300,7 @@ def wanted_by_a_lane(version_id: Any) -> Any:
     )
     marked = (
         exists()
-        .where(_events.c.version_id == version_id)
+        .where(*which)
         .where(_marks.c.event_id == _events.c.event_id)
         .where(_marks.c.state.in_([Mark.PARKED, Mark.AGAIN]))
     )

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from sqlalchemy import Engine
 
+from gateway.config.models import Peer as PeerSettings
 from gateway.store.committer import Committer
 from gateway.store.remotes import RemoteKind, Remotes
 
@@ -32,6 +33,25 @@ class Peer:
     certificate_key: str = ""
     certificate_key_password: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def configured_peers(settings: Mapping[str, PeerSettings]) -> dict[str, Peer]:
+    """The peers that the configuration names."""
+    return {name: _configured(each) for name, each in settings.items()}
+
+
+def _configured(settings: PeerSettings) -> Peer:
+    return Peer(
+        settings.url,
+        settings.username,
+        settings.password.get_secret_value(),
+        {name: value.get_secret_value() for name, value in settings.headers.items()},
+        int(settings.timeout_s),
+        str(settings.certificate or ""),
+        str(settings.private_key or ""),
+        settings.private_key_password.get_secret_value(),
+        settings.properties,
+    )
 
 
 class Peers(Mapping[str, Peer]):

@@ -22,7 +22,13 @@ from gateway.model import Origin, OriginKind, Summary, VersionState
 from gateway.store import schema
 from gateway.store.attachment_recovery import recover_attachments
 from gateway.store.committer import Committer
-from gateway.store.files import RECEIVED, FileStorage, device_errors, made_from
+from gateway.store.files import (
+    RECEIVED,
+    FileStorage,
+    content_sha256_of,
+    device_errors,
+    made_from,
+)
 from gateway.store.instances import (
     LIVE,
     DuplicatePolicy,
@@ -64,7 +70,9 @@ class Recovery:
         self._committer = committer
         self._storage = storage
         # An orphan can be the second of two contents: refusing it would be losing it.
-        self._duplicates: DuplicatePolicy = "keep" if duplicates == "reject" else duplicates
+        self._duplicates: DuplicatePolicy = (
+            "keep" if duplicates in ("reject", "discard") else duplicates
+        )
 
     def run(self) -> Recovered:
         """Bring files and rows to agree; every case is logged."""
@@ -121,7 +129,7 @@ class Recovery:
                 self._storage.remove(key)
                 return "removed"
             file.seek(meta.data_set_offset)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = content_sha256_of(key) or hashlib.file_digest(file, "sha256").hexdigest()
         new = NewVersion(key, meta.transfer_syntax_uid, path.stat().st_size, digest)
         origin = Origin(OriginKind.DICOM, meta.calling_aet, meta.called_aet)
         return self._adopt(summary, new, origin)
