@@ -15,6 +15,7 @@ from gateway.codecs.processes import CodecPool
 from gateway.config.models import Configuration
 from gateway.config.orthanc_view import as_orthanc
 from gateway.dicom.charsets import set_default_encoding
+from gateway.dicom.site_dictionary import SiteElement, set_site_dictionary
 from gateway.dimse.receiver import Receiver
 from gateway.errors import DataFolderInUse
 from gateway.logs import logger
@@ -35,7 +36,9 @@ from gateway.routing.signal import Signal, WorkSignals
 from gateway.scripting.filters import ScriptFilters
 from gateway.scripting.host import ScriptHost
 from gateway.scripting.site import Outside, Site
+from gateway.store.arrivals import ArrivalTranscoding
 from gateway.store.backfill import backfill
+from gateway.store.capacity import Capacity
 from gateway.store.catalogue import Catalogue
 from gateway.store.file_tags import FileTags
 from gateway.store.ingest import StoreIngest
@@ -43,7 +46,7 @@ from gateway.store.jobs import JobTable
 from gateway.store.key_values import KeyValueTable
 from gateway.store.modalities import Destinations, Modalities
 from gateway.store.opened import Store, open_store
-from gateway.store.peers import Peers
+from gateway.store.peers import Peers, configured_peers
 from gateway.store.recovery import Recovery
 from gateway.store.stability import Stability
 
@@ -90,14 +93,16 @@ class Gateway:
     def _start(self, running: ExitStack) -> None:
         settings = self._settings
         set_default_encoding(settings.dicom.default_encoding)
+        set_site_dictionary(_site_elements(settings))
         running.enter_context(_only_one_process(settings.store.folder))
         stored, work = Signal(), WorkSignals()
         store = self._open_store(work, running)
         codecs = self._codecs()
         running.callback(codecs.close)
         filters = ScriptFilters(settings.scripts, self.metrics)
-        ingest = self._ingest(store, stored, filters)
-        self._start_workers(store, ingest, codecs, work, filters, running)
+        capacity = self._capacity(store)
+        ingest = self._ingest(store, stored, filters, codecs, capacity)
+        self._start_workers(store, ingest, capacity, codecs, work, filters, running)
         receiver = Receiver(settings.dicom, ingest, self.metrics, filters)
         # Scripts call the routes, and wait for jobs, from their first moment to their last.
         interface = self._interface(store, ingest, codecs, receiver, filters)
@@ -107,7 +112,8 @@ class Gateway:
         # Before the server, whose clients may be waiting for the end of a job.
         running.callback(interface.jobs.stop)
         self._start_scripts(store, stored, interface.site, filters, running)
-        self.dicom_port = receiver.start()
+        if settings.dicom.enabled:
+            self.dicom_port = receiver.start()
         running.callback(receiver.stop, _GRACE_S)
         if settings.http.enabled:
             self.http_port = server.start()
@@ -157,19 +163,40 @@ class Gateway:
         running.callback(scripts.stop)
         store.outbox.close_other_lanes(scripts.lanes)
 
+    def _peers(self, store: Store) -> Peers:
+        return Peers(store.engine, store.committer, configured_peers(self._settings.peers))
+
     def _modalities(self, store: Store) -> Modalities:
         return Modalities(self._settings.destinations, store.engine, store.committer)
 
-    def _ingest(self, store: Store, stored: Signal, filters: Filters) -> StoreIngest:
+    def _capacity(self, store: Store) -> Capacity:
+        settings = self._settings.store
+        return Capacity(
+            store.engine,
+            store.committer,
+            maximum_bytes=settings.maximum_size_mb << 20,
+            maximum_patients=settings.maximum_patients,
+            recycles=settings.when_full == "recycle",
+        )
+
+    def _ingest(
+        self, store: Store, stored: Signal, filters: Filters, codecs: Codecs, capacity: Capacity
+    ) -> StoreIngest:
+        settings = self._settings.store
+        options = self._settings.codecs.options()
         return StoreIngest(
             store.files,
             store.committer,
-            duplicates=self._settings.store.duplicates,
-            minimum_free_bytes=self._settings.store.minimum_free_mb << 20,
+            duplicates=settings.duplicates,
+            minimum_free_bytes=settings.minimum_free_mb << 20,
             loop_limit=self._settings.scripts.loop_limit,
             metrics=self.metrics,
             on_stored=stored.notify,
             filters=filters,
+            transcoding=ArrivalTranscoding(
+                store.files, codecs, settings.transcode, options, self.metrics
+            ),
+            capacity=capacity,
         )
 
     def _codecs(self) -> CodecPool:
@@ -188,6 +215,7 @@ class Gateway:
         self,
         store: Store,
         ingest: StoreIngest,
+        capacity: Capacity,
         codecs: CodecPool,
         work: WorkSignals,
         filters: Filters,
@@ -198,10 +226,11 @@ class Gateway:
             metrics=self.metrics,
             store=store,
             ingest=ingest,
+            capacity=capacity,
             codecs=codecs,
             processes=self._codec_processes,
             modalities=self._modalities(store),
-            peers=Peers(store.engine, store.committer),
+            peers=self._peers(store),
             signals=work,
             filters=filters,
         )
@@ -249,7 +278,7 @@ class Gateway:
             Destinations(self._modalities(store)),
             settings.codecs.options(),
             outside,
-            Peers(store.engine, store.committer),
+            self._peers(store),
             metadata_names={str(number): name for name, number in settings.rest.metadata.items()},
         )
 
@@ -311,6 +340,12 @@ def _only_one_process(folder: Path) -> Iterator[None]:
         except OSError:
             raise DataFolderInUse(f"another gateway runs on {folder}") from None
         yield
+
+
+def _site_elements(settings: Configuration) -> Iterator[SiteElement]:
+    for tag, entry in settings.dictionary.items():
+        group, element = (int(digits, 16) for digits in tag.split(","))
+        yield SiteElement(group, element, entry.vr, entry.name, entry.creator)
 
 
 def _problem_of(check: Callable[[], object]) -> str | None:

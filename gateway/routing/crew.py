@@ -22,6 +22,7 @@ from gateway.routing.retry import RetryPolicy
 from gateway.routing.senders import Senders, Sending
 from gateway.routing.signal import WorkSignals
 from gateway.routing.transcoding import TranscodeWorker
+from gateway.store.capacity import Capacity
 from gateway.store.ingest import StoreIngest
 from gateway.store.modalities import Modalities, Modality
 from gateway.store.opened import Store
@@ -43,6 +44,7 @@ class Means:
     metrics: Metrics
     store: Store
     ingest: StoreIngest
+    capacity: Capacity
     codecs: Codecs
     processes: int
     modalities: Modalities
@@ -94,7 +96,7 @@ class Crew:
         means, store = self._means, self._means.store
         age_s = means.settings.store.stable_age_s
         stability = Stability(store.engine, store.committer, age_s)
-        worker = Housekeeping(store.tasks, store.outbox, store.reclaimer, stability)
+        worker = Housekeeping(store.tasks, store.outbox, store.reclaimer, stability, means.capacity)
         signal = means.signals.of(Action.DELETE)
         return Loop("housekeeping", worker, signal, means.metrics, rest_s=REST_S)
 

@@ -1,8 +1,9 @@
-"""Carrying out deletions, removing what nobody needs any more, noting what has become stable."""
+"""Deleting, keeping to limits, removing what nobody needs any more, noting what is stable."""
 
 import time
 from collections.abc import Callable
 
+from gateway.store.capacity import Capacity
 from gateway.store.outbox import Outbox
 from gateway.store.reclaim import Reclaimer
 from gateway.store.stability import Stability
@@ -19,17 +20,23 @@ class Housekeeping:
     """One thread's work."""
 
     def __init__(
-        self, tasks: Tasks, outbox: Outbox, reclaimer: Reclaimer, stability: Stability
+        self,
+        tasks: Tasks,
+        outbox: Outbox,
+        reclaimer: Reclaimer,
+        stability: Stability,
+        capacity: Capacity,
     ) -> None:
         self._tasks = tasks
         self._outbox = outbox
         self._reclaimer = reclaimer
         self._stability = stability
+        self._capacity = capacity
         self._forgot_at = -_FORGET_EVERY_S
 
     def work(self, stopping: Callable[[], bool]) -> bool:
         """One round; False when there was nothing to do."""
-        deleted = self._tasks.run_deletions(BATCH)
+        deleted = self._tasks.run_deletions(BATCH) + self._capacity.keep_to_limits()
         reclaimed = self._reclaimer.reclaim(BATCH)
         settled = self._stability.settle(BATCH)
         return bool(deleted + reclaimed + settled + self._forget())

@@ -47,6 +47,11 @@ class FakeOutbox:
         return 0
 
 
+class FakeCapacity:
+    def keep_to_limits(self) -> int:
+        return 0
+
+
 def work(housekeeping: Housekeeping) -> bool:
     return housekeeping.work(lambda: False)
 
@@ -57,14 +62,20 @@ def work(housekeeping: Housekeeping) -> bool:
 )
 def test_it_goes_on_while_there_was_something_to_do(deletions, files, settled, found_work):
     housekeeping = Housekeeping(
-        FakeTasks(deletions), FakeOutbox(), FakeReclaimer(files), FakeStability(settled)
+        FakeTasks(deletions),
+        FakeOutbox(),
+        FakeReclaimer(files),
+        FakeStability(settled),
+        FakeCapacity(),
     )
     assert work(housekeeping) is found_work
 
 
 def test_history_is_looked_at_now_and_then_only():
     tasks = FakeTasks()
-    housekeeping = Housekeeping(tasks, FakeOutbox(), FakeReclaimer(), FakeStability())
+    housekeeping = Housekeeping(
+        tasks, FakeOutbox(), FakeReclaimer(), FakeStability(), FakeCapacity()
+    )
     for _ in range(5):
         work(housekeeping)
     assert tasks.asked_to_forget == 1
@@ -73,7 +84,9 @@ def test_history_is_looked_at_now_and_then_only():
 def test_all_that_is_old_enough_is_forgotten_however_much_it_is():
     """A busy site ends far more tasks in ten minutes than one call forgets."""
     tasks = FakeTasks(forgotten=(10_000, 10_000, 7))
-    housekeeping = Housekeeping(tasks, FakeOutbox(), FakeReclaimer(), FakeStability())
+    housekeeping = Housekeeping(
+        tasks, FakeOutbox(), FakeReclaimer(), FakeStability(), FakeCapacity()
+    )
     while work(housekeeping):
         pass
     assert tasks.forgotten == []
