@@ -135,6 +135,26 @@ def read_to_pixels(path: Path) -> tuple[Dataset, BaseTag | None]:
 
     Nothing is decoded, and there is no file meta information. Raises InstanceUnreadable.
     """
+    dataset, pixels, _ = _up_to_pixels(path, read_meta(path))
+    return dataset, pixels
+
+
+def pixel_data_offset(path: Path) -> int | None:
+    """Where the element with the pixels begins, in bytes from the start of the file.
+
+    None without pixels, and in a deflated data set. Raises InstanceUnreadable.
+    """
+    meta = read_meta(path)
+    if syntaxes.by_uid(meta.transfer_syntax_uid).is_deflated:
+        return None
+    _, pixels, offset = _up_to_pixels(path, meta, only=[_SPECIFIC_CHARACTER_SET])
+    return None if pixels is None else offset
+
+
+def _up_to_pixels(
+    path: Path, meta: FileMeta, only: list[BaseTag | int] | None = None
+) -> tuple[Dataset, BaseTag | None, int]:
+    """The data set up to its pixels, their tag, and where it ends. only: of these elements."""
     found: list[BaseTag] = []
 
     def is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
@@ -142,7 +162,6 @@ def read_to_pixels(path: Path) -> tuple[Dataset, BaseTag | None]:
             found.append(tag)
         return bool(found)
 
-    meta = read_meta(path)
     syntax = syntaxes.by_uid(meta.transfer_syntax_uid)
     try:
         with path.open("rb") as file:
@@ -152,41 +171,11 @@ def read_to_pixels(path: Path) -> tuple[Dataset, BaseTag | None]:
                 is_implicit_VR=syntax.is_implicit_vr,
                 is_little_endian=syntax.is_little_endian,
                 stop_when=is_pixel_data,
+                specific_tags=only,
             )
+            return dataset, found[0] if found else None, file.tell()
     except InstanceUnreadable:
         raise
-    except Exception as exc:
-        raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
-    return dataset, found[0] if found else None
-
-
-def pixel_data_offset(path: Path) -> int | None:
-    """Where the element with the pixels begins, in bytes from the start of the file.
-
-    None without pixels, and in a deflated data set. Raises InstanceUnreadable.
-    """
-    meta = read_meta(path)
-    syntax = syntaxes.by_uid(meta.transfer_syntax_uid)
-    if syntax.is_deflated:
-        return None
-    found: list[BaseTag] = []
-
-    def is_pixel_data(tag: BaseTag, vr: str | None, length: int) -> bool:
-        if tag in _PIXEL_DATA:
-            found.append(tag)
-        return bool(found)
-
-    try:
-        with path.open("rb") as file:
-            file.seek(meta.data_set_offset)
-            read_dataset(
-                file,
-                is_implicit_VR=syntax.is_implicit_vr,
-                is_little_endian=syntax.is_little_endian,
-                stop_when=is_pixel_data,
-                specific_tags=[_SPECIFIC_CHARACTER_SET],
-            )
-            return file.tell() if found else None
     except Exception as exc:
         raise InstanceUnreadable(f"the data set cannot be parsed: {_in_short(exc)}") from exc
 

@@ -24,11 +24,14 @@ from gateway.rest.lookup import resource_of
 from gateway.rest.modification import Asked, asked_of
 from gateway.rest.services import Services
 from gateway.store.instances import mark_deleted
+from gateway.store.jobs import replace_request
 from gateway.store.resource_metadata import set_metadata
 from gateway.work.remaking import Remaker
 
 log = logger("rest")
 _COLLECTIONS = {Level.PATIENT: "patients", Level.STUDY: "studies", Level.SERIES: "series"}
+# In a request: what the job has told of its results. There is nothing left to do.
+_DONE = "Done"
 _UID_TAGS = {Level.STUDY: "StudyInstanceUID", Level.SERIES: "SeriesInstanceUID"}
 
 
@@ -53,8 +56,10 @@ class ModifyJob:
 
     def work(self, running: Running, request: Mapping[str, Any]) -> None:
         """Carry it out. Raises ApiError."""
-        run = _Run(self._services, running, request)
-        run.modify_all()
+        if _DONE in request:  # the sources are gone, and the gateway ended before we could tell
+            running.tell(**request[_DONE])
+        else:
+            _Run(self._services, running, request).modify_all()
 
 
 class _Run:
@@ -74,6 +79,7 @@ class _Run:
         self._note = "AnonymizedFrom" if request["Anonymize"] else "ModifiedFrom"
         self._noted: set[str] = set()
         self._results: set[str] = set()
+        self._told: dict[str, Any] = {}
         self._failed = 0
 
     def modify_all(self) -> None:
@@ -121,12 +127,13 @@ class _Run:
             )
             self._noted |= new.keys()
         level = self._asked.level
-        self._running.tell(
-            ID=results[level],
-            Path=f"/{_COLLECTIONS[level]}/{results[level]}",
-            PatientID=results[Level.PATIENT],
-            Type=level,
-        )
+        self._told = {
+            "ID": results[level],
+            "Path": f"/{_COLLECTIONS[level]}/{results[level]}",
+            "PatientID": results[Level.PATIENT],
+            "Type": level,
+        }
+        self._running.tell(**self._told)
 
     def _fail(self, error: Exception, version: Version) -> None:
         problem = error if isinstance(error, ApiError) else refused(error, version.instance_id)
@@ -139,11 +146,16 @@ class _Run:
         )
 
     def _delete_sources(self) -> None:
-        """All at once: a job that begins anew finds all of them, or none."""
+        """All at once: a job that begins anew finds all of them, or has nothing left to do."""
         going = [each for each in self._versions if each.instance_id not in self._results]
-        self._services.store.committer.commit(
-            lambda connection: [mark_deleted(connection, each.version_id) for each in going]
-        )
+        done = {**self._request, _DONE: self._told}
+
+        def apply(connection: Connection) -> None:
+            for each in going:
+                mark_deleted(connection, each.version_id)
+            replace_request(connection, self._running.job_id, done)
+
+        self._services.store.committer.commit(apply)
 
 
 def remaker_for(services: Services, asked: Asked, *, insists: bool) -> Remaker:

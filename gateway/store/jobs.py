@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, select
+from sqlalchemy import Connection, Engine, Row, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from gateway.model import EventKind
@@ -44,6 +44,11 @@ class JobRow:
     created_at: float
     completed_at: float | None
     run_seconds: float
+
+
+def replace_request(connection: Connection, job_id: str, request: Mapping[str, Any]) -> None:
+    """What a job is asked if it begins anew: together with what it has done already."""
+    connection.execute(update(_job).where(_job.c.job_id == job_id).values(request=request))
 
 
 class JobTable:

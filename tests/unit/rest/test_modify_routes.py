@@ -12,7 +12,10 @@ from pydicom import Dataset
 from pydicom.sequence import Sequence
 from rest_support import GatewayApi, bundled
 
+from gateway.rest.job import new_job
+from gateway.rest.jobs import JobKind
 from gateway.rest.modify_job import ModifyJob
+from gateway.store.jobs import JobTable
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ROOT = "1.2.826.0.1.3680043.10.999"
@@ -512,28 +515,36 @@ def test_a_job_is_answered_at_once_when_it_is_asynchronous(gateway_api, study):
 class Unattended:
     """A job that nobody interrupts or looks at."""
 
-    job_id = "job"
+    def __init__(self, job_id: str = "job") -> None:
+        self.job_id = job_id
+        self.told: dict[str, Any] = {}
 
     def progress(self, done: int, of: int) -> None: ...
 
-    def tell(self, **content: Any) -> None: ...
+    def tell(self, **content: Any) -> None:
+        self.told |= content
 
     def output(self, name: str, media_type: str) -> Path:
         raise AssertionError("nothing is written")
 
 
-def test_a_job_that_begins_anew_makes_the_same_instances_once(gateway_api, study):
-    request = {
+def asked(gateway_api, study, *, keep_source):
+    """The request of a job that anonymizes the study."""
+    return {
         "Anonymize": True,
         "Body": {},
         "InstancesCount": 4,
-        "KeepSource": True,
+        "KeepSource": keep_source,
         "Level": "Study",
         "Origin": {"kind": "Lua", "remote_ip": "127.0.0.1"},
         "Permissive": False,
         "Resource": parent(gateway_api, study[0], "study"),
         "Salt": "5a17",
     }
+
+
+def test_a_job_that_begins_anew_makes_the_same_instances_once(gateway_api, study):
+    request = asked(gateway_api, study, keep_source=True)
     job = ModifyJob(gateway_api.services)
     job.work(Unattended(), request)
     once = gateway_api.get_json("/instances")
@@ -543,3 +554,23 @@ def test_a_job_that_begins_anew_makes_the_same_instances_once(gateway_api, study
     assert sorted(gateway_api.get_json("/instances")) == sorted(once)
     assert len(once) == 8
     assert gateway_api.stored_events == 8
+
+
+def test_a_job_whose_end_was_not_written_down_knows_that_its_sources_are_gone(gateway_api, study):
+    store, job = gateway_api.services.store, ModifyJob(gateway_api.services)
+    table = JobTable(store.engine, store.committer)
+    submitted = new_job(
+        JobKind("ResourceModification", job.work), asked(gateway_api, study, keep_source=False), 0
+    )
+    table.save(submitted.row).result()
+    before = Unattended(submitted.job_id)
+    job.work(before, submitted.row.request)
+    made = gateway_api.get_json("/instances")
+    assert not set(study) & set(made)
+
+    (recalled,) = table.all()  # as if the gateway had been killed here
+    after = Unattended(recalled.job_id)
+    job.work(after, recalled.request)
+
+    assert after.told == before.told
+    assert sorted(gateway_api.get_json("/instances")) == sorted(made)
