@@ -18,6 +18,7 @@ from gateway.dicom.charsets import set_default_encoding
 from gateway.dicom.site_dictionary import SiteElement, set_site_dictionary
 from gateway.dimse.receiver import Receiver
 from gateway.errors import DataFolderInUse
+from gateway.follow.followers import Followers
 from gateway.logs import logger
 from gateway.metrics import Metrics
 from gateway.model import Action
@@ -38,6 +39,7 @@ from gateway.scripting.host import ScriptHost
 from gateway.scripting.site import Outside, Site
 from gateway.store.arrivals import ArrivalTranscoding
 from gateway.store.backfill import backfill
+from gateway.store.bookmarks import BookmarkTable
 from gateway.store.capacity import Capacity
 from gateway.store.catalogue import Catalogue
 from gateway.store.file_tags import FileTags
@@ -117,6 +119,7 @@ class Gateway:
         running.callback(receiver.stop, _GRACE_S)
         if settings.http.enabled:
             self.http_port = server.start()
+        self._start_following(store, ingest, running)
         log.info(
             "gateway started",
             version=__version__,
@@ -165,6 +168,12 @@ class Gateway:
 
     def _peers(self, store: Store) -> Peers:
         return Peers(store.engine, store.committer, configured_peers(self._settings.peers))
+
+    def _start_following(self, store: Store, ingest: Ingest, running: ExitStack) -> None:
+        bookmarks = BookmarkTable(store.engine, store.committer)
+        followers = Followers(self._settings, ingest, bookmarks, self.metrics)
+        running.callback(followers.stop, _GRACE_S)
+        followers.start()
 
     def _modalities(self, store: Store) -> Modalities:
         return Modalities(self._settings.destinations, store.engine, store.committer)

@@ -15,6 +15,7 @@ FLOORS = [
     {"store", "codecs", "dimse", "scripting"},
     {"work"},
     {"routing", "rest"},
+    {"follow"},
     {"app", "administration"},
     {"cli"},
     {"__main__"},

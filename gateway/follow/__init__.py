@@ -1,0 +1,1 @@
+"""Following other servers: their new instances are taken as their `/changes` tell of them."""
