@@ -52,9 +52,14 @@ def private_name(tag: int, creator: str) -> str:
     return _private.get((creator, group, element)) or _private.get(("", group, element), "")
 
 
-def names_any_private() -> bool:
-    """Whether it is worth looking."""
-    return bool(_private)
+def element_name(tag: int, creator: str) -> str:
+    """What Orthanc calls an element, unless the site has named it.
+
+    creator: of the private block that it is in, "" when it is in none.
+    """
+    if creator:
+        return private_name(tag, creator) or names.private_name(creator, tag)
+    return names.public_name(tag)
 
 
 def _add_private(each: SiteElement) -> None:

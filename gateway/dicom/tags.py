@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pydicom import Dataset
-from pydicom.datadict import private_dictionary_VR
+from pydicom.datadict import keyword_dict, private_dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag
 from pydicom.valuerep import PersonName
 
-from gateway.dicom import site_dictionary
 from gateway.dicom.charsets import decode, encoding_of
+from gateway.dicom.names import UNKNOWN
+from gateway.dicom.site_dictionary import element_name
 from gateway.dicom.tag_names import tag_name
 from gateway.dicom.vrs import KNOWN, dictionary_vr
 
@@ -56,8 +57,8 @@ def tags(dataset: Dataset) -> dict[str, Any]:
     - Multiple values are joined by a backslash; an empty value is "", an absent one is missing.
     - Trailing spaces, and whatever follows a NUL, are padding and removed.
     - Binary values (OB, OD, OF, OL, OV, OW, and UN unless it is short plain text) are missing.
-    - Private and unknown elements are named `gggg,eeee` in lower-case hex, or as the site has named
-      them; group lengths missing.
+    - Private and unknown elements are named `gggg,eeee` in lower-case hex, and what Orthanc or the
+      site calls them besides, but never by a keyword of PS3.6; group lengths are missing.
     - Floating-point values have 17 significant digits, attribute tags look like `0018,1063`.
     - Of overlays and curves (60xx, 50xx), which share their keywords, the last one is given.
 
@@ -94,7 +95,10 @@ def _table(dataset: Dataset, outer: Context) -> dict[str, Any]:
         else:
             value = _converted(element.value, element.VR, context)
         if value is not None:
-            table[_site_name(dataset, tag) or tag_name(tag)] = value
+            table[tag_name(tag)] = value
+            also = element_name(tag, creator_of(dataset, tag))
+            if also != UNKNOWN and also not in keyword_dict:
+                table[also] = value
     return table
 
 
@@ -110,11 +114,9 @@ def context_of(dataset: Dataset, outer: Context) -> Context:
     return inner
 
 
-def _site_name(dataset: Dataset, tag: BaseTag) -> str:
-    """What the site calls a private element, "" when it has no name for it."""
-    if not (site_dictionary.names_any_private() and tag.is_private and tag.element > _RESERVING):
-        return ""
-    return site_dictionary.private_name(int(tag), private_creator(dataset, tag))
+def creator_of(dataset: Dataset, tag: BaseTag) -> str:
+    """Who has reserved the private block that an element is in, "" when it is in none."""
+    return private_creator(dataset, tag) if tag.is_private and tag.element > _RESERVING else ""
 
 
 # --- values as encoded ---------------------------------------------------------------------------

@@ -22,11 +22,9 @@ from typing import Any
 from pydicom import Dataset
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.sequence import Sequence
-from pydicom.tag import BaseTag
 
-from gateway.dicom import site_dictionary
-from gateway.dicom.names import private_name, public_name
 from gateway.dicom.part10 import read_to_pixels
+from gateway.dicom.site_dictionary import element_name
 from gateway.dicom.tags import (
     MAXIMUM_DEPTH,
     NUMBER_FORMATS,
@@ -34,9 +32,9 @@ from gateway.dicom.tags import (
     Context,
     context_of,
     converted_text,
+    creator_of,
     items_of,
     plain_text,
-    private_creator,
     vr_of,
 )
 
@@ -102,7 +100,7 @@ class _View:
     def table(self, dataset: Dataset, outer: Context) -> dict[str, Any]:
         context = context_of(dataset, outer)
         return dict(
-            self.entry(tag, self._value(dataset, element, context), _creator(dataset, tag))
+            self.entry(tag, self._value(dataset, element, context), creator_of(dataset, tag))
             for tag, element in dataset.items()
         )
 
@@ -110,12 +108,12 @@ class _View:
         is_too_long = isinstance(value, str) and tag not in self._whole and is_long(value)
         shown = None if is_too_long else value
         if self._form is View.SIMPLIFIED:
-            return _name(tag, creator), shown
+            return element_name(tag, creator), shown
         key = f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
         if self._form is View.SHORT:
             return key, shown
         kind = "TooLong" if is_too_long else _type(shown)
-        full = {"Name": _name(tag, creator), "Type": kind, "Value": shown}
+        full = {"Name": element_name(tag, creator), "Type": kind, "Value": shown}
         if creator and kind != "Sequence":
             full["PrivateCreator"] = creator
         return key, full
@@ -148,16 +146,6 @@ class _View:
         if context.depth >= MAXIMUM_DEPTH:
             return []
         return [self.table(item, context) for item in items]
-
-
-def _creator(dataset: Dataset, tag: BaseTag) -> str:
-    return private_creator(dataset, tag) if tag.is_private and tag.element > 0xFF else ""
-
-
-def _name(tag: int, creator: str) -> str:
-    if creator:
-        return site_dictionary.private_name(tag, creator) or private_name(creator, tag)
-    return public_name(tag)
 
 
 def _tag(key: str) -> int:

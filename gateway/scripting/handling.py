@@ -129,13 +129,14 @@ class Handler:
     def _facts(self, event: Event) -> Facts | None:
         if event.version is not None:
             tags = self._around.tags.of(event.version)
-            return Facts(tags, self._named(event.metadata), event.origin)
+            metadata = _index_in_series(tags) | self._named(event.metadata)
+            return Facts(tags, metadata, event.origin)
         if event.kind not in TOLD_OF_RESOURCE:
             return None
         facts = self._around.tags.of_resource(event.subject)
         return facts and replace(facts, metadata=self._named(facts.metadata))
 
-    def _named(self, metadata: Mapping[str, str]) -> Mapping[str, str]:
+    def _named(self, metadata: Mapping[str, str]) -> dict[str, str]:
         names = self._around.site.metadata_names
         return {names.get(name, name): value for name, value in metadata.items()}
 
@@ -154,6 +155,12 @@ class Handler:
                 limit_s=loaded.script.settings.timeout_s,
                 give_up=give_up,
             )
+
+
+def _index_in_series(tags: Mapping[str, object]) -> dict[str, str]:
+    """The metadata of that name, where the image tells its place."""
+    number = str(tags.get("InstanceNumber", tags.get("ImageIndex", "")))
+    return {"IndexInSeries": number} if number.isdecimal() else {}
 
 
 def _internal(error: Exception) -> GatewayError:

@@ -107,14 +107,14 @@ class Script:
         """True when a file that the script uses, or asked for, is different there."""
         return any(self._files.get(path) != snapshot.files.get(path) for path in tuple(self._used))
 
-    def module(self, name: str) -> tuple[str, bytes]:
-        """Path and source of what `require(name)` means. Raises Refused."""
+    def module(self, name: str) -> tuple[str, bytes] | None:
+        """Path and source of what `require(name)` means in the script folder, if it is there."""
         stem = name.replace(".", "/")
         for path in (f"{stem}.lua", f"{stem}/init.lua"):
             self._used.add(path)
             if path in self._files:
                 return path, self._files[path]
-        raise Refused(f"module '{name}' not found: the script folder has no {stem}.lua")
+        return None
 
 
 class LoadedScript:
@@ -259,12 +259,12 @@ def _legible(text: str) -> str:
 
 
 def origin_table(origin: Origin) -> dict[str, str]:
-    """The `origin` of a callback, with Orthanc's keys; what is not known is absent."""
-    table = {
-        "RequestOrigin": origin.kind.value,
-        "RemoteAet": origin.calling_aet,
-        "RemoteIp": origin.remote_ip,
-        "CalledAet": origin.called_aet,
-        "Username": origin.username,
-    }
-    return {key: value for key, value in table.items() if value}
+    """The `origin` of a callback, as Orthanc has it: each kind with its own keys."""
+    table = {"RequestOrigin": origin.kind.value}
+    if origin.kind is OriginKind.DICOM:
+        table |= {"RemoteAet": origin.calling_aet, "CalledAet": origin.called_aet}
+    if origin.kind is OriginKind.REST:
+        table |= {"Username": origin.username}
+    if origin.kind is not OriginKind.LUA:
+        table |= {"RemoteIp": origin.remote_ip}
+    return table

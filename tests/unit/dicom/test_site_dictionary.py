@@ -49,6 +49,9 @@ def test_scripts_see_the_names_of_the_site(implicit):
         "0015,0010": "MINE",
         "00e1,0010": "ELSCINT1",
         "0015,1012": "unnamed",
+        "0015,1011": "anybody's",
+        "00e1,10c2": "private",
+        "PrivateCreator": "ELSCINT1",
     }
 
 

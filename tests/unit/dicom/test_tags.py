@@ -68,6 +68,28 @@ def test_absent_elements_and_binary_values_and_group_lengths_are_missing():
     assert tags(dataset) == {}
 
 
+def test_private_elements_have_the_names_that_orthanc_gives_them_as_well():
+    dataset = read(
+        element(0x00090010, "LO", b"GEMS_IDEN_01"), element(0x00091002, "SH", b"CT01")
+    )  # fmt: skip
+    assert tags(dataset) == {
+        "0009,0010": "GEMS_IDEN_01", "PrivateCreator": "GEMS_IDEN_01",
+        "0009,1002": "CT01", "SuiteId": "CT01",
+    }  # fmt: skip
+
+
+def test_a_retired_element_has_its_keyword_and_orthanc_s_name():
+    assert tags(read(element(0x00324000, "LT", b"x"))) == {
+        "StudyComments": "x", "RETIRED_StudyComments": "x",
+    }  # fmt: skip
+
+
+def test_a_private_element_never_takes_the_name_of_a_public_one(monkeypatch):
+    monkeypatch.setattr("gateway.dicom.tags.element_name", lambda tag, creator: "PatientID")
+    dataset = read(element(0x00091002, "SH", b"wrong"), element(0x00100020, "LO", b"right"))
+    assert tags(dataset)["PatientID"] == "right"
+
+
 def test_private_and_unknown_elements_are_named_by_number():
     dataset = read(
         element(0x00090010, "LO", b"ACME"),
@@ -76,7 +98,7 @@ def test_private_and_unknown_elements_are_named_by_number():
         element(0x00104001, "LO", b"?"),
     )
     expected = {"0009,0010": "ACME", "0009,10ab": "x", "0009,10ac": "hello", "0010,4001": "?"}
-    assert tags(dataset) == expected
+    assert tags(dataset) == expected | {"PrivateCreator": "ACME"}
 
 
 def test_implicit_vr_uses_the_dictionaries():
