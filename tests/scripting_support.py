@@ -232,7 +232,7 @@ _DRIVER = """
 import json, sys, threading, time
 import structlog
 from gateway.errors import ScriptError
-from scripting_support import load, make_event
+from scripting_support import load, make_event, on_stored_instance
 
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[lambda *_: ""])
 
