@@ -4,11 +4,13 @@ import errno
 import os
 import shutil
 import socket
+import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.certificate import server_context
-from gateway.config.models import Configuration, Http
+from gateway.config.models import Configuration, Follow, Http
 from gateway.config.schema import place_text
 from gateway.dicom import rates
 from gateway.errors import Fault
@@ -29,11 +31,13 @@ def examine(configuration: Configuration) -> MachineReport:
         *_scripts_folder_faults(configuration.scripts.folder),
         *_legacy_faults(configuration.scripts.legacy),
         *_certificate_faults(configuration.http),
+        *_source_faults(configuration.follow),
     ]
     notes = [
         *_scripts_folder_notes(configuration.scripts.folder),
         *_idle_rates(configuration),
         *_open_doors(configuration.http),
+        *_source_notes(configuration.follow),
     ]
     for key, host, port in _listeners(configuration):
         problem = _listening_problem(host, port)
@@ -120,6 +124,32 @@ def _certificate_faults(http: Http) -> list[Fault]:
         reason = exc.strerror or str(exc)
         return [Fault("http.certificate", f"cannot be used with its key: {reason}")]
     return []
+
+
+def _source_faults(follows: Sequence[Follow]) -> list[Fault]:
+    faults = []
+    for place, follow in enumerate(follows):
+        try:
+            if follow.trusted_certificates:
+                ssl.create_default_context(cafile=str(follow.trusted_certificates))
+        except OSError as exc:
+            key = place_text(("follow", place, "trusted_certificates"))
+            faults.append(Fault(key, f"cannot be used: {exc.strerror or exc}"))
+    return faults
+
+
+def _source_notes(follows: Sequence[Follow]) -> list[Fault]:
+    """What an administrator should have meant."""
+    notes = []
+    for place, follow in enumerate(follows):
+        if follow.username is not None and follow.url.startswith("http:"):
+            key = place_text(("follow", place, "password"))
+            notes.append(Fault(key, "travels legibly", "follow it by https"))
+        if follow.url.startswith("https:") and not follow.check_certificate:
+            key = place_text(("follow", place, "check_certificate"))
+            remedy = "name its certificate in trusted_certificates"
+            notes.append(Fault(key, "lets anybody pass for the source", remedy))
+    return notes
 
 
 def _open_doors(http: Http) -> list[Fault]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
 
 from pydicom.datadict import keyword_for_tag
 
@@ -24,6 +25,9 @@ def contradictions(configuration: Configuration, name_of: Callable[[Place], str]
         _alike_destinations,
         _loops,
         _names_of_the_standard,
+        _followed_twice,
+        _follows_itself,
+        _password_in_url,
     )
     return [
         Fault(name_of(place), problem, remedy)
@@ -120,6 +124,44 @@ def _names_of_the_standard(configuration: Configuration) -> Findings:
                 f"{entry.name!r} cannot be the name of {tag}, which PS3.6 calls {known}",
                 "take it out",
             )
+
+
+def _followed_twice(configuration: Configuration) -> Findings:
+    """What is remembered of a source is found by its name."""
+    names = [follow.source for follow in configuration.follow]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            yield (
+                ("follow", place, "name"),
+                f"{name!r} is followed already",
+                "give each its own name",
+            )
+
+
+def _follows_itself(configuration: Configuration) -> Findings:
+    http = configuration.http
+    for place, follow in enumerate(configuration.follow):
+        url = urlsplit(follow.url)
+        is_here = http.enabled and _port_of(url) == http.port
+        if is_here and _reaches(url.hostname or "", http.host):
+            yield ("follow", place, "url"), "is this gateway's own", "name the other server"
+
+
+def _password_in_url(configuration: Configuration) -> Findings:
+    for place, follow in enumerate(configuration.follow):
+        if "@" in urlsplit(follow.url).netloc:
+            yield (
+                ("follow", place, "url"),
+                "has a user in it, and URLs are logged",
+                "say who we are with username and password",
+            )
+
+
+def _port_of(url: SplitResult) -> int | None:
+    try:
+        return url.port or (443 if url.scheme == "https" else 80)
+    except ValueError:
+        return None
 
 
 def _reaches(host: str, listening_host: str) -> bool:

@@ -17,6 +17,7 @@ from gateway.config.models import (
     Configuration,
     Destination,
     DictionaryEntry,
+    Follow,
     Peer,
     Rest,
     UserAttachment,
@@ -36,6 +37,7 @@ REQUIRED = {
     "rest.metadata.NAME",
     "rest.attachments.NAME.number",
     "orthanc.NAME",
+    "follow.url",
     "peers.NAME.url",
     "peers.NAME.headers.NAME",
     "peers.NAME.properties.NAME",
@@ -55,13 +57,15 @@ LEFT_OUT = (
             "http.certificate",
             "http.private_key",
             "store.transcode.to",
+            "follow.username",
+            "follow.trusted_certificates",
             "peers.NAME.username",
             "peers.NAME.certificate",
             "peers.NAME.private_key",
         ),
         "none",
     )
-    | {"codecs.quality": "90"}
+    | {"codecs.quality": "90", "follow.name": "url"}
 )
 # Names that the site chooses.
 CHOSEN = (
@@ -105,6 +109,7 @@ def default_of(key: str) -> Any:
         rest=Rest(attachments={"NAME": UserAttachment(number=1024)}),
     ).model_dump(mode="json")
     node["dictionary"]["NAME"] = node["dictionary"].pop("0014,1020")
+    node["follow"] = Follow(url="http://h/").model_dump(mode="json")
     node["dicom"]["callers"] = Caller(aet="A").model_dump(mode="json")
     for part in key.split("."):
         node = node[part]
