@@ -135,8 +135,15 @@ class Import:
 
 def _inside(key: str, place: Place, length: int) -> list[str]:
     """The name of a modality or the like, and what is below it."""
-    own = place[1:length] if key in _NAMED else ()
+    own = place[_NAMED[key] : length] if key in _NAMED else ()
     return [str(part) for part in (*own, *place[length:])]
 
 
-_NAMED = frozenset({"DicomModalities", "OrthancPeers", "Dictionary"})
+_NAMED = {
+    "DicomModalities": 1,
+    "Dictionary": 1,
+    "OrthancPeers": 1,
+    "UserContentType": 2,
+    "UserMetadata": 2,
+}
+"""Keys below which the site chooses names, and where in a place of ours such a name is."""

@@ -56,7 +56,8 @@ class OrthancJson:
 
         Keys that are null are left out: to Lua, that is the same.
         """
-        return {key: _without_null(entry.value) for key, entry in self.entries.items()}
+        content: dict[str, Any] = _without_null({k: e.value for k, e in self.entries.items()})
+        return content
 
 
 def read(paths: Sequence[Path], environment: Mapping[str, str]) -> OrthancJson:

@@ -116,7 +116,7 @@ def _objects(
             found.fault(key, f"{name!r} is not a name", "letters, digits, dashes and underscores")
         elif isinstance(value, dict):
             yield name, value
-        elif isinstance(value, list) and lengths[0] <= len(value) <= lengths[1]:
+        elif isinstance(value, list) and len(value) in lengths:
             yield name, dict(zip(order, value, strict=False))
         else:
             found.fault(key, f"{name} is neither an object nor [{', '.join(order)}]")
