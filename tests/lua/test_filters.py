@@ -290,11 +290,14 @@ def test_variables_stay_from_one_question_to_the_next(filters):
     assert [received(asked).keeps for _ in range(4)] == [True, True, False, True]
 
 
-def test_a_filter_does_not_wait_for_the_lane(filters, site):
+def test_a_filter_does_not_wait_for_the_lane(filters, site, tmp_path):
+    began = tmp_path / "began"
     asked = filters(
-        "function OnStoredInstance() os.execute('sleep 5') end\n" + TRIVIAL, timeout_s=10
+        f"function OnStoredInstance() os.execute('touch {began}; sleep 60') end\n" + TRIVIAL,
+        timeout_s=60,
     )
     site.queue.add(make_event())
+    wait_until(began.exists)
     began_s = time.monotonic()
 
     assert received(asked) == KEPT
