@@ -43,7 +43,7 @@ class Singly(ABC):
             raise
         except GatewayError as error:
             if stopping():  # what worked on it was ended with us: no fault of the instance
-                self._tasks.give_back([task])
+                self._tasks.give_back([task]).result()
             else:
                 self.failed(task, error)
         except Exception as exc:  # a border: our fault with one task must not keep the others
