@@ -42,7 +42,7 @@ Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
     "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "outside.lua", "primitives.lua", "json.lua",
-    "sandbox.lua", "answers.lua", "entry.lua",
+    "modules.lua", "sandbox.lua", "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
@@ -166,8 +166,10 @@ class Runtime:
         outside = self._lua.compile(_CHUNKS["outside.lua"], name="=gateway/outside.lua")
         primitives = self._lua.compile(_CHUNKS["primitives.lua"], name="=gateway/primitives.lua")
         json = self._lua.compile(_CHUNKS["json.lua"], name="=gateway/json.lua")
+        modules = self._lua.compile(_CHUNKS["modules.lua"], name="=gateway/modules.lua")
+        chunks = (popen, outside, primitives, json, modules)
         globals_, set_callback = self._execute(
-            "sandbox.lua", profile, limits, reentry, compat, popen, outside, primitives, json, host
+            "sandbox.lua", profile, limits, reentry, compat, *chunks, host
         )
         answers = self._execute("answers.lua")
         return self._execute("entry.lua", globals_, limits, set_callback, reset_depth, answers)

@@ -7,9 +7,9 @@
 --
 -- Arguments: profile ('trusted' or 'sandboxed'), the limits, the functions that take the place of
 -- LuaJIT's own by library (reentry.lua, then compat.lua), the chunks of popen.lua, outside.lua,
--- primitives.lua and json.lua, and the host functions. A host function answers true and its results,
--- or false and a message; it never raises.
-local profile, limits, reentry, compat, popen, outside, primitives, json, host = ...
+-- primitives.lua, json.lua and modules.lua, and the host functions. A host function answers true and
+-- its results, or false and a message; it never raises.
+local profile, limits, reentry, compat, popen, outside, primitives, json, modules, host = ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
 local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
@@ -144,39 +144,7 @@ end
 
 local loaded = pick(globals, LIBRARIES)
 loaded._G, loaded.debug = globals, globals.os, globals.debug
--- package.path is there to be read and extended by scripts that do so; require does not use it.
-globals.package = { loaded = loaded, preload = {}, path = '?.lua;?/init.lua', cpath = '', config = '/\n;\n?\n!\n-\n' }
-
-local being_loaded = {}
-local function module_loader(name)
-  local preloaded = rawget(globals.package, 'preload') and globals.package.preload[name]
-  if preloaded then
-    return preloaded
-  end
-  local path, source = ask('read_module', name)
-  local chunk, problem = load(source, '@' .. path, 't', globals)
-  if not chunk then
-    error(problem, 0)
-  end
-  return chunk
-end
-
--- Modules come from the script folder as it was when the script was loaded.
-function globals.require(name)
-  name = tostring(name)
-  if loaded[name] ~= nil then
-    return loaded[name]
-  elseif being_loaded[name] then
-    fail("module '" .. name .. "' requires itself, or failed to load before")
-  end
-  being_loaded[name] = true
-  local value = module_loader(name)(name)
-  if loaded[name] == nil then
-    loaded[name] = value == nil or value
-  end
-  being_loaded[name] = nil
-  return loaded[name]
-end
+modules(globals, loaded, ask, fail, profile == 'trusted' and io.open or nil)
 
 add(outside(ask, fail, position, limits, tostring, globals.ParseJson, profile == 'trusted'), globals)
 
