@@ -41,8 +41,8 @@ class OfBytes:
 Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
-    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "outside.lua", "primitives.lua", "json.lua",
-    "modules.lua", "sandbox.lua", "answers.lua", "entry.lua",
+    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "outside.lua", "primitives.lua",
+    "json.lua", "modules.lua", "sandbox.lua", "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.

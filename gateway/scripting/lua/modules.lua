@@ -5,8 +5,8 @@
 local globals, loaded, ask, fail, open = ...
 
 local error, load, rawget = error, load, rawget
-local concat, format, gmatch, gsub, tostring, type =
-  table.concat, string.format, string.gmatch, string.gsub, tostring, type
+local byte, concat, format, gmatch, gsub = string.byte, table.concat, string.format, string.gmatch, string.gsub
+local tostring, type = tostring, type
 
 -- Where Orthanc's Lua 5.3 looks on Debian; a legacy script adds folders of its own.
 local TRUSTED_PATH = concat({
@@ -87,6 +87,9 @@ local function module_loader(name)
   local path, source = ask('read_module', name)
   if not path then
     path, source = beyond_the_folder(name, (gsub(name, '%.', '/')))
+  end
+  if byte(source) == 27 then
+    fail(format("module '%s': %s is byte code, only Lua text is loaded", name, path))
   end
   local chunk, problem = load(source, '@' .. path, 't', globals)
   if not chunk then
