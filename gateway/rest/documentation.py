@@ -165,6 +165,8 @@ _SYSTEM = {
     "PUT /tools/default-encoding": Doc("Assume another one until the next start", TEXT, body=_TEXT),
     "GET /tools/log-level": Doc("default, verbose or trace", TEXT),
     "PUT /tools/log-level": Doc("Log more or less until the next start", TEXT, body=_TEXT),
+    "POST /tools/reconstruct": Doc("Read all files again, and enter what they say"),
+    "POST /tools/invalidate-tags": Doc("Nothing: tags are always read from the files"),
     "GET /tools/metrics": Doc("Whether metrics are shown: 1 or 0", TEXT),
     "PUT /tools/metrics": Doc("Show metrics or do not: 1 or 0", TEXT, body=_TEXT),
     "GET /tools/metrics-prometheus": Doc("Figures for Prometheus, Orthanc's and our own", TEXT),

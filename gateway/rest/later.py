@@ -14,10 +14,14 @@ _QUERY = "query and retrieve over DICOM"
 _RENDERING = "rendering of images"
 _SPLITTING = "splitting and merging of studies"
 _BULK = "requests over many resources at once"
+_SORTING = "sorting of slices"
+_COMMITMENT = "storage commitment"
+_LOGGING = "log levels of single parts"
 _CREATING = "creation of DICOM instances"
 _DICOMWEB = "DICOMweb"
 _FRAME = "/instances/<resource_id>/frames/<frame>"
 _IMAGES = ("image-int16", "image-uint16", "image-uint8", "numpy", "preview", "rendered")
+_LOGGED = ("dicom", "generic", "http", "jobs", "lua", "plugins", "sqlite")
 _OPERATIONS = (
     "find", "find-patient", "find-study", "find-series", "find-instance", "find-worklist", "get",
     "move", "query", "storage-commitment",
@@ -46,6 +50,14 @@ _PLACES: dict[str, tuple[tuple[str, str], ...]] = {
         ("POST", f"/tools/bulk-{operation}") for operation in ("anonymize", "content", "modify")
     ),
     _CREATING: (("POST", "/tools/create-dicom"),),
+    _SORTING: (("GET", "/series/<resource_id>/ordered-slices"),),
+    _COMMITMENT: (
+        ("GET", "/storage-commitment/<transaction>"),
+        ("POST", "/storage-commitment/<transaction>/remove"),
+    ),
+    _LOGGING: tuple(
+        (method, f"/tools/log-level-{part}") for part in _LOGGED for method in ("GET", "PUT")
+    ),
     _DICOMWEB: (
         ("GET", "/dicom-web/<path:rest>"),
         ("POST", "/dicom-web/<path:rest>"),

@@ -33,6 +33,8 @@ def resource_tag_routes(services: Services) -> tuple[Route, ...]:
     return (
         *(route for level in Level for route in _routes_of(services, level)),
         Route("GET", "/studies/<resource_id>/module-patient", patient_of_study),
+        Route("POST", "/tools/reconstruct", partial(_reconstruct_all, services)),
+        Route("POST", "/tools/invalidate-tags", _invalidate_tags),
     )
 
 
@@ -75,6 +77,20 @@ def _reconstruct(services: Services, level: Level, request: Request, resource_id
     resource = resource_of(services, level, resource_id)
     store = services.store
     reconstruct(services.catalogue.versions(resource), store.committer, store.files)
+    return text_answer("")
+
+
+def _reconstruct_all(services: Services, request: Request) -> Response:
+    """One patient after the other; those that go meanwhile are not missed."""
+    store, catalogue = services.store, services.catalogue
+    for patient in map(catalogue.get, catalogue.ids(Level.PATIENT)):
+        if patient is not None:
+            reconstruct(catalogue.versions(patient), store.committer, store.files)
+    return text_answer("")
+
+
+def _invalidate_tags(request: Request) -> Response:
+    """Orthanc forgets summaries of its files. We have none: tags are read from the file itself."""
     return text_answer("")
 
 

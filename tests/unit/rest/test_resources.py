@@ -293,11 +293,12 @@ def test_statistics_count_what_is_below(gateway_api, ids):
     assert not [key for key in of_instance if key.startswith("Count")]
 
 
-def test_reconstructing_reads_main_tags_anew_from_the_files(gateway_api, ids):
+@pytest.mark.parametrize("of", ["/patients/{}", "/tools"])
+def test_reconstructing_reads_main_tags_anew_from_the_files(gateway_api, ids, of):
     store = gateway_api.services.store
     forget = schema.resource.update().values(main_tags={})
     store.committer.commit(lambda connection: connection.execute(forget))
-    answer = gateway_api.post(f"/patients/{ids['patients'][0]}/reconstruct", b"{}")
+    answer = gateway_api.post(of.format(ids["patients"][0]) + "/reconstruct", b"{}")
     assert (answer.status_code, answer.data) == (200, b"")
     study = gateway_api.get_json(f"/studies/{ids['studies'][0]}")
     assert study["MainDicomTags"]["StudyDescription"] == "first"
