@@ -23,7 +23,8 @@ class InProcessApi:
 
     def call(self, request: RestRequest, patience: Patience) -> HttpAnswer:
         """See RestApi."""
-        if not request.uri.startswith("/"):
+        path = request.uri.partition("?")[0]
+        if not path.startswith("/") or "//" in path:
             return _BAD_URI
         with patience_of(patience.seconds_left):
             response = self._application.call(
