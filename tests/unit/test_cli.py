@@ -169,6 +169,7 @@ class TestInGeneral:
             "queue list",
             "queue retry",
             "queue drop",
+            "config import",
         ],
     )
     def test_every_command_has_help_with_an_example(self, gateway, command):
@@ -292,6 +293,50 @@ class TestCheck:
         assert done.returncode == 1
         assert "g.toml:1: is not TOML" in done.stdout
         assert done.stderr == ""
+
+
+class TestOrthancsConfiguration:
+    @pytest.fixture
+    def orthanc(self, tmp_path, monkeypatch) -> Path:
+        monkeypatch.chdir(tmp_path)
+        path = tmp_path / "orthanc.json"
+        path.write_text('{"DicomAet": "OLD", "HttpsVerifyPeers": false} // as it was')
+        return path
+
+    @pytest.mark.parametrize("option", ["--orthanc-config", "--config"])
+    def test_it_can_be_checked(self, gateway, orthanc, option):
+        result = gateway("check", option, str(orthanc))
+        assert result.exit_code == 0
+        assert f"note  {orthanc}:1: HttpsVerifyPeers: not supported: certificates" in result.output
+        assert "OLD would listen" in result.output
+
+    def test_a_folder_of_them_is_a_configuration_too(self, gateway, orthanc):
+        assert "OLD would listen" in gateway("check", "--config", str(orthanc.parent)).output
+
+    def test_what_is_imported_passes_the_check_and_says_the_same(self, gateway, orthanc):
+        toml = gateway("config", "import", str(orthanc)).output
+        assert toml.splitlines()[2].startswith(f"# {orthanc}:1: HttpsVerifyPeers: not supported")
+        (orthanc.parent / "gateway.toml").write_text(toml)
+        result = gateway("check", "--config", "gateway.toml")
+        assert result.exit_code == 0
+        assert "OLD would listen" in result.output
+
+    def test_overrides_are_not_written_down(self, gateway, orthanc, monkeypatch):
+        monkeypatch.setenv("GATEWAY_DICOM__AET", "OTHER")
+        assert "OTHER" not in gateway("config", "import", str(orthanc)).output
+
+    @pytest.mark.parametrize("command", ["check", "run", "config import"])
+    def test_all_faults_are_said(self, gateway, orthanc, command):
+        orthanc.write_text('{"HttpPort": "x",\n"DicomAet": 3}')
+        option = () if "import" in command else ("--orthanc-config",)
+        result = gateway(*command.split(), *option, str(orthanc))
+        assert result.exit_code == 1
+        for said in (f"{orthanc}:1: HttpPort: is not a whole", f"{orthanc}:2: DicomAet: is not"):
+            assert said in result.output
+
+    def test_both_kinds_at_once_are_wrong_usage(self, gateway, orthanc):
+        result = gateway("run", "--config", "g.toml", "--orthanc-config", str(orthanc))
+        assert result.exit_code == 2
 
 
 class TestQueueList:
