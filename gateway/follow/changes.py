@@ -75,7 +75,7 @@ def page_of(answer: bytes, since: int = 0) -> Page:
     since: what it was asked for; a server that pays no heed to it would be followed in circles.
     """
     try:
-        content = json.loads(answer)
+        content = _content(answer)
         changes = tuple(_change(entry) for entry in content["Changes"])
         page = Page(changes, _number(content["Last"]), bool(content["Done"]))
     except (ValueError, TypeError, LookupError) as exc:
@@ -89,7 +89,7 @@ def page_of(answer: bytes, since: int = 0) -> Page:
 def ids_of(answer: bytes, name: str) -> Sequence[str]:
     """The ids that an object lists under a name. Raises AnswerNotUnderstood."""
     try:
-        return [_public_id(each) for each in json.loads(answer)[name]]
+        return [_public_id(each) for each in _content(answer)[name]]
     except (ValueError, TypeError, LookupError) as exc:
         raise AnswerNotUnderstood(f"it does not list {name}") from exc
 
@@ -97,12 +97,19 @@ def ids_of(answer: bytes, name: str) -> Sequence[str]:
 def texts_of(answer: bytes) -> dict[str, str]:
     """An object whose values are texts; others are left out. Raises AnswerNotUnderstood."""
     try:
-        content = json.loads(answer)
+        content = _content(answer)
     except ValueError as exc:
         raise AnswerNotUnderstood("it does not answer JSON") from exc
     if not isinstance(content, dict):
         raise AnswerNotUnderstood("it does not answer an object")
     return {name: text for name, text in content.items() if isinstance(text, str)}
+
+
+def _content(answer: bytes) -> Any:
+    try:
+        return json.loads(answer)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
 
 
 def _change(entry: Mapping[str, Any]) -> Change:
@@ -119,6 +126,6 @@ def _public_id(text: str) -> str:
 
 def _number(value: object) -> int:
     # JSON's numbers have no end, those of the index do.
-    if not isinstance(value, int) or not 0 <= value < 1 << 63:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
         raise ValueError("no number of a change")
     return value
