@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from scripting_support import load, make_event, on_stored_instance
 
+from gateway.scripting import outside, primitives
 from gateway.scripting.callbacks import CALLBACKS
 from gateway.scripting.header import KEYS
 from gateway.scripting.options import OF_FORWARD, OF_TRANSCODE
-from gateway.scripting.primitives import SIGNATURES
 
+SIGNATURES = (*primitives.SIGNATURES, *outside.SIGNATURES)
 TEXT = (Path(__file__).parents[2] / "docs" / "scripting.md").read_text("utf-8")
 # What is alike has one section: "### `OnStableSeries(...)`, `OnStableStudy(...)`".
 SECTIONS = {
