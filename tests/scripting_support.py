@@ -177,19 +177,22 @@ def load(
     *,
     name: str = "test.lua",
     destinations: Sequence[str] | Mapping[str, Destination] = ("archive",),
+    peers: Sequence[str] = (),
     codecs: Mapping[str, object] | None = None,
     modules: Mapping[str, str] | None = None,
     **settings: object,
 ) -> LoadedScript:
     """A script in a runtime, as a lane would have it.
 
-    destinations: their names, or with their settings. settings, codecs: keys of those sections.
+    destinations: their names, or with their settings. peers: their names. settings, codecs: keys of
+    those sections.
     """
     content = source if isinstance(source, bytes) else source.encode()
     files = {name: content, **{k: v.encode() for k, v in (modules or {}).items()}}
     script = Script.of(name, Snapshot(files), Scripts.model_validate(settings))
     named = destinations if isinstance(destinations, Mapping) else dict.fromkeys(destinations, PACS)
-    return LoadedScript(script, Site(named, Codecs.model_validate(codecs or {}).options()))
+    transcoding = Codecs.model_validate(codecs or {}).options()
+    return LoadedScript(script, Site(named, transcoding, peers=peers))
 
 
 def on_stored_instance(

@@ -37,3 +37,8 @@ def derived_uid(sop_instance_uid: str, *how: object) -> str:
     """
     name = "|".join([sop_instance_uid, *map(str, how)])
     return f"2.25.{uuid5(NAMESPACE_OID, name).int}"
+
+
+def modified_uid(sop_instance_uid: str, salt: str) -> str:
+    """The UID of what is made of an instance by a modification with this salt."""
+    return derived_uid(sop_instance_uid, salt)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from gateway.dicom import replacing
+from gateway.dicom.identifiers import modified_uid
 from gateway.dicom.modify import BadValue, Modification, Uids
 from gateway.dicom.texts import DoesNotFit
 from gateway.errors import ModificationRefused
@@ -56,11 +57,10 @@ class ModifyWorker(Singly):
 def _modification(task: Task) -> Modification:
     """What ModifyInstance was told, checked when it was; the SOP Instance UID is a new one."""
     asked = task.parameters
-    uids = Uids(salt=asked["salt"])
-    old = task.version.sop_instance_uid
+    old, salt = task.version.sop_instance_uid, asked["salt"]
     return Modification(
         replace=replacing.replacements(asked["replace"]),
         remove=replacing.paths(asked["remove"]),
         remove_private=asked["remove_private"],
-        uids=Uids({old: uids.new(old)}, asked["salt"]),
+        uids=Uids({old: modified_uid(old, salt)}, salt),
     )

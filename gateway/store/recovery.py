@@ -6,6 +6,8 @@
 - a derived file without a row is a step that will be done again, and removed, as long as a file of
   the instance that it was made from is there; else the index is lost and this is the only copy:
   entered again too, a lossy one as the instance that its own UID makes it;
+- the same goes for an instance that a task of a script is about to make: the task makes it again,
+  and tells scripts then where it comes from;
 - a row without a file: forgotten when it was on its way out and nothing waits for it, else reported
   as damage, which sending the instance again makes good.
 """
@@ -39,7 +41,7 @@ from gateway.store.instances import (
 )
 from gateway.store.outbox import lanes_now, wanted_by_a_lane
 from gateway.store.repetition import keep_one_file
-from gateway.store.tasks import wanted_by_a_task
+from gateway.store.tasks import uids_to_be_made, wanted_by_a_task
 
 log = logger("store")
 
@@ -124,6 +126,9 @@ class Recovery:
                 sop_class_uid=meta.sop_class_uid,
                 transfer_syntax_uid=meta.transfer_syntax_uid,
             )
+            if self._is_made_again(summary.identifiers.sop_instance_uid):
+                self._storage.remove(key)
+                return "removed"
             source_id = made_from(key) or summary.identifiers.instance_id
             if not key.startswith(RECEIVED) and self._has_file(source_id):
                 self._storage.remove(key)
@@ -145,6 +150,10 @@ class Recovery:
             "entered a file without a row again", key=new.storage_key, version=arrived.version_id
         )
         return "adopted"
+
+    def _is_made_again(self, sop_instance_uid: str) -> bool:
+        with self._engine.connect() as connection:
+            return sop_instance_uid in uids_to_be_made(connection)
 
     def _has_file(self, instance_id: str) -> bool:
         version = schema.version.c

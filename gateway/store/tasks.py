@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from gateway.dicom.identifiers import modified_uid
 from gateway.errors import GatewayError, NotFound
 from gateway.model import Action, NewTask, Task, TaskState
 from gateway.store import schema
@@ -344,6 +345,17 @@ def drop_tasks(connection: Connection, task_ids: set[int]) -> int:
 def wanted_by_a_task(version_id: Any) -> Any:
     """SQL: some task that has not come to its end works on the version."""
     return exists().where(_tasks.c.version_id == version_id, _tasks.c.state.in_(OPEN))
+
+
+def uids_to_be_made(connection: Connection) -> set[str]:
+    """The SOP Instance UIDs that modifications will give which have not come to their end."""
+    rows = connection.execute(
+        select(schema.instance.c.sop_instance_uid, _tasks.c.parameters)
+        .join(schema.version, schema.version.c.instance_id == schema.instance.c.instance_id)
+        .join(_tasks, _tasks.c.version_id == schema.version.c.version_id)
+        .where(_tasks.c.action == Action.MODIFY, _tasks.c.state.in_(OPEN))
+    )
+    return {modified_uid(row.sop_instance_uid, row.parameters["salt"]) for row in rows}
 
 
 def _claim(connection: Connection, action: Action, limit: int, destination: str) -> list[Task]:

@@ -63,7 +63,7 @@ def test_every_example_runs(example):
         example = (
             "function OnStoredInstance(instanceId, tags, metadata, origin)\n" + example + "\nend"
         )
-    loaded = load(example, destinations=["archive", "pacs", "research"])
+    loaded = load(example, destinations=["archive", "pacs", "research"], peers=["cloud"])
     if "OnStoredInstance" in loaded.callbacks:
         on_stored_instance(loaded, make_event(), {"Modality": "CT"})
     loaded.finalize()

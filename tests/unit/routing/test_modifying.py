@@ -8,7 +8,7 @@ from pydicom import Dataset, dcmread
 from sqlalchemy import update
 from store_support import Instances
 
-from gateway.errors import StoreError
+from gateway.errors import StorageFull, StoreError
 from gateway.metrics import Metrics
 from gateway.model import (
     Action,
@@ -25,6 +25,7 @@ from gateway.routing.modifying import ModifyWorker
 from gateway.store import schema
 from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store
+from gateway.store.recovery import Recovery
 from gateway.work.remaking import Remaker
 
 ASKED = {
@@ -139,6 +140,23 @@ def test_neither_the_instance_nor_the_end_of_the_task_is_kept_alone(
     modify()
     assert events(store) == []
     assert states(store) == [TaskState.PARKED, TaskState.BLOCKED]
+
+
+def test_a_file_whose_task_has_not_ended_is_no_arrival_from_outside(store, modify, monkeypatch):
+    """The gateway was killed when the file was in its place, and the rows were not."""
+
+    def fails(*_: object) -> None:
+        raise StorageFull("killed")
+
+    with monkeypatch.context() as patched, pytest.raises(StorageFull):
+        patched.setattr("gateway.store.tasks._complete", fails)
+        modify()
+    store.tasks.reset_running()
+    Recovery(store.engine, store.committer, store.files, "overwrite").run()
+    assert events(store) == []
+    assert work(store)
+    (event,) = events(store)
+    assert event.origin.kind is OriginKind.LUA
 
 
 @pytest.mark.parametrize(
