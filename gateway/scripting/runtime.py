@@ -41,8 +41,8 @@ class OfBytes:
 Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
-    "limits.lua", "reentry.lua", "compat.lua", "popen.lua", "outside.lua", "primitives.lua",
-    "json.lua", "modules.lua", "sandbox.lua", "answers.lua", "entry.lua",
+    "limits.lua", "reentry.lua", "compat.lua", "bridges.lua", "popen.lua", "outside.lua",
+    "primitives.lua", "json.lua", "modules.lua", "sandbox.lua", "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
@@ -162,6 +162,7 @@ class Runtime:
         limits = self._execute("limits.lua", self._memory_mb * 1024)
         reentry, reset_depth = self._execute("reentry.lua", limits)
         compat = self._execute("compat.lua", reentry["base"]["tostring"])
+        compat = self._execute("bridges.lua", reentry, compat)
         popen = self._lua.compile(_CHUNKS["popen.lua"], name="=gateway/popen.lua")
         outside = self._lua.compile(_CHUNKS["outside.lua"], name="=gateway/outside.lua")
         primitives = self._lua.compile(_CHUNKS["primitives.lua"], name="=gateway/primitives.lua")

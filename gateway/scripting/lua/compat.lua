@@ -25,10 +25,6 @@ function number.type(value)
   return is_whole(value) and 'integer' or 'float'
 end
 
-function number.tointeger(value)
-  return is_whole(value) and value or nil
-end
-
 -- LuaJIT writes 14 significant digits: whole numbers from 1e14 on would read 1e+14.
 local function in_full(value)
   if is_whole(value) and (value >= 1e14 or value <= -1e14) and value < 2 ^ 63 and value >= -2 ^ 63 then
@@ -131,7 +127,7 @@ end
 
 -- utf8: sequences of one to four bytes -------------------------------------------------------------
 
-local utf8 = { charpattern = '[%z\1-\127\194-\244][\128-\191]*' }
+local utf8 = {}
 
 local function encode(code)
   if code < 0x80 then

@@ -6,9 +6,9 @@
 -- give the table a raising metamethod, would end the process.
 --
 -- Arguments: profile ('trusted' or 'sandboxed'), the limits, the functions that take the place of
--- LuaJIT's own by library (reentry.lua, then compat.lua), the chunks of popen.lua, outside.lua,
--- primitives.lua, json.lua and modules.lua, and the host functions. A host function answers true and
--- its results, or false and a message; it never raises.
+-- LuaJIT's own by library (reentry.lua, then compat.lua with bridges.lua), the chunks of popen.lua,
+-- outside.lua, primitives.lua, json.lua and modules.lua, and the host functions. A host function
+-- answers true and its results, or false and a message; it never raises.
 local profile, limits, reentry, compat, popen, outside, primitives, json, modules, host = ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
