@@ -80,6 +80,14 @@ class Gateway:
         self.metrics = Metrics()
         self.dicom_port = 0
         self.http_port = 0
+        self._inside: Inside | None = None
+
+    @property
+    def inside(self) -> "Inside":
+        """Its parts, once it has been started."""
+        if self._inside is None:
+            raise RuntimeError("the gateway has not been started")
+        return self._inside
 
     def start(self) -> None:
         """Recover, then start every part after those it needs. Raises GatewayError, OSError."""
@@ -120,6 +128,7 @@ class Gateway:
         if settings.http.enabled:
             self.http_port = server.start()
         self._start_following(store, ingest, running)
+        self._inside = Inside(store, ingest, interface.application, interface.site)
         log.info(
             "gateway started",
             version=__version__,
@@ -310,6 +319,16 @@ class Gateway:
             "storage": lambda: _problem_of(store.files.free_bytes),
         }
         return health_routes(checks, self.metrics, lambda: _refresh_gauges(store, self.metrics))
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What a running gateway works with, for those who want to try something on one."""
+
+    store: Store
+    ingest: Ingest
+    application: Application
+    site: Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,14 @@ class Application:
         """The response to a request of a script, without a socket. uri: with its query."""
         return self.respond(Request(_environment(method, uri, body, headers or {}, origin)))
 
+    def route_of(self, method: str, path: str) -> str | None:
+        """The path of the route that would answer, as the table has it; None without one."""
+        try:
+            rule, _ = self._urls.match(path, method, return_rule=True)
+        except (NotFound, MethodNotAllowed):
+            return None
+        return rule.rule
+
     def respond(self, request: Request) -> Response:
         """The response to a request, whatever happens: this is a border for unexpected errors."""
         try:

@@ -22,7 +22,7 @@ def check_folder(folder: Path, settings: Scripts) -> list[Fault]:
     faults = list(snapshot.faults.values())
     for path in sorted(snapshot.files):
         faults += _header_faults(path, snapshot, settings)
-        faults += _grammar_faults(path, snapshot.files[path])
+        faults += grammar_faults(path, snapshot.files[path])
     return faults
 
 
@@ -37,7 +37,8 @@ def _header_faults(path: str, snapshot: Snapshot, settings: Scripts) -> list[Fau
     return []
 
 
-def _grammar_faults(path: str, source: bytes) -> list[Fault]:
+def grammar_faults(path: str, source: bytes) -> list[Fault]:
+    """What the compiler says of the text of one file, with its line."""
     # Reading the grammar needs no host functions, and none is called.
     runtime = Runtime("sandboxed", memory_mb=1024, host={"primitives": lambda: ()})
     try:
