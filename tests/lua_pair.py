@@ -1,0 +1,160 @@
+"""A real Orthanc and a gateway with the same scripts and the same orthanc.json: what each says,
+keeps and sends is compared.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from gateway_process import ENVIRONMENT as GATEWAY_ENVIRONMENT
+from gateway_process import GATEWAY, free_port
+from orthanc_peer import ENVIRONMENT, ORTHANC, Request, Server
+from waiting import wait_until
+
+_START_TIMEOUT_S = 60.0
+# Orthanc says this before every script.
+_OWN_WORDS = "Lua toolbox installed"
+_ORTHANC_LINE = re.compile(r"^[A-Z]\d{4} [\d:.]+ .*?\] (.*)$")
+_SAYS = "Lua says: "
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """One of the two servers. says: what its scripts have printed by now, in order."""
+
+    server: Server
+    folder: Path
+    log: Path
+    says: Callable[[], list[str]]
+
+    def until_says(self, text: str, times: int = 1) -> list[str]:
+        """Wait until a line begins so, this often; answer all lines."""
+        wait_until(lambda: sum(line.startswith(text) for line in self.says()) >= times, 60)
+        return self.says()
+
+
+@dataclass(frozen=True)
+class ScriptedPair:
+    """Both, with the same scripts."""
+
+    orthanc: Scripted
+    gateway: Scripted
+
+    def __iter__(self) -> Iterator[Scripted]:
+        return iter((self.orthanc, self.gateway))
+
+    def upload(self, *files: bytes) -> None:
+        """Store the same files in both, over HTTP, in this order."""
+        for each in self:
+            for file in files:
+                answer = each.server.ask(Request("POST", "/instances", content=file))
+                assert answer.status_code == 200, (each.server.name, answer.text)
+
+    def assert_say_alike(self, last: str, times: int = 1) -> list[str]:
+        """Wait until both have said `last`, then compare all that they have said."""
+        theirs, ours = (each.until_says(last, times) for each in self)
+        assert ours == theirs
+        return ours
+
+
+@contextmanager
+def scripted_pair(
+    folder: Path, scripts: Sequence[str], **configuration: Any
+) -> Iterator[ScriptedPair]:
+    """Both servers over empty folders, with these scripts as LuaScripts of one orthanc.json."""
+    with (
+        _orthanc(folder / "orthanc", scripts, configuration) as orthanc,
+        _gateway(folder / "gateway", scripts, configuration) as gateway,
+    ):
+        yield ScriptedPair(orthanc, gateway)
+
+
+def _written(folder: Path, scripts: Sequence[str], configuration: dict[str, Any]) -> dict[str, Any]:
+    """orthanc.json with ports of its own, and the scripts beside it; relative, as users have it."""
+    folder.mkdir(parents=True)
+    names = [f"script{number}.lua" for number in range(len(scripts))]
+    for name, source in zip(names, scripts, strict=True):
+        (folder / name).write_text(source)
+    settings = {
+        "Name": "scripted", "DicomAet": "SCRIPTED", "StorageDirectory": "db",
+        "IndexDirectory": "db", "HttpPort": free_port(), "DicomPort": free_port(), "Plugins": [],
+        "AuthenticationEnabled": False, "RemoteAccessAllowed": True, "OverwriteInstances": True,
+        "HttpDescribeErrors": True, "StableAge": 2, "LuaScripts": names, **configuration,
+    }  # fmt: skip
+    (folder / "orthanc.json").write_text(json.dumps(settings))
+    return settings
+
+
+@contextmanager
+def _orthanc(
+    folder: Path, scripts: Sequence[str], configuration: dict[str, Any]
+) -> Iterator[Scripted]:
+    assert ORTHANC
+    settings = _written(folder, scripts, configuration)
+    command = [ORTHANC, "orthanc.json"]
+    with _running("orthanc", command, ENVIRONMENT, folder, settings) as server:
+        log = folder / "server.log"
+        yield Scripted(server, folder, log, lambda: _orthanc_says(log))
+
+
+@contextmanager
+def _gateway(
+    folder: Path, scripts: Sequence[str], configuration: dict[str, Any]
+) -> Iterator[Scripted]:
+    settings = _written(folder, scripts, configuration)
+    command = [*GATEWAY, "run", "--orthanc-config", "orthanc.json"]
+    environment = GATEWAY_ENVIRONMENT | {"GATEWAY_STORE__MINIMUM_FREE_MB": "0"}
+    with _running("gateway", command, environment, folder, settings) as server:
+        log = folder / "server.log"
+        yield Scripted(server, folder, log, lambda: _gateway_says(log))
+
+
+@contextmanager
+def _running(
+    name: str, command: Sequence[str], environment: dict[str, str], folder: Path,
+    settings: dict[str, Any],
+) -> Iterator[Server]:  # fmt: skip
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    try:
+        base_url = f"http://127.0.0.1:{settings['HttpPort']}"
+        with httpx.Client(base_url=base_url, timeout=60) as client:
+            wait_until(lambda: _answers(client) or process.poll() is not None, _START_TIMEOUT_S)
+            assert process.poll() is None, (folder / "server.log").read_text()[-4000:]
+            yield Server(name, client, settings["DicomPort"])
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/system").status_code < 500
+    except httpx.TransportError:
+        return False
+
+
+def _orthanc_says(log: Path) -> list[str]:
+    """A text that was printed may have several lines; the first has the prefix of the log."""
+    said: list[str] = []
+    is_lua = False
+    for line in log.read_text("utf-8", "replace").split("\n"):
+        headed = _ORTHANC_LINE.match(line)
+        if headed:
+            is_lua = headed[1].startswith(_SAYS)
+            if is_lua:
+                said.append(headed[1].removeprefix(_SAYS))
+        elif is_lua:
+            said[-1] += "\n" + line
+    return [text.rstrip("\n") for text in said if text != _OWN_WORDS]
+
+
+def _gateway_says(log: Path) -> list[str]:
+    lines = (json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{")
+    return [str(line["says"]).rstrip("\n") for line in lines if line.get("event") == "script says"]
