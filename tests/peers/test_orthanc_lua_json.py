@@ -4,15 +4,11 @@ Numbers come out of ParseJson as floats in Orthanc, and LuaJIT does not tell 1.0
 that were read are printed by string.format here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from lua_lines import differences, ours, theirs
 from orthanc_peer import ORTHANC, Server, orthanc_running
-
-from gateway.config.models import Codecs, Scripts
-from gateway.errors import ScriptError
-from gateway.scripting.site import Site
-from gateway.scripting.snippet import run_snippet
 
 pytestmark = [
     pytest.mark.peer,
@@ -48,28 +44,6 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         tmp_path_factory.mktemp("json") / "orthanc", ExecuteLuaEnabled=True
     ) as server:
         yield server
-
-
-def ours(line: bytes) -> str:
-    site = Site({}, Codecs().options())
-    try:
-        return run_snippet(line, Scripts(profile="sandboxed"), site)
-    except ScriptError as exc:
-        return f"error: {exc}"
-
-
-def theirs(server: Server, line: bytes) -> str:
-    answer = server.client.post("/tools/execute-script", content=line)
-    if answer.status_code != 200:
-        return f"error: {answer.text}"
-    return answer.content.decode("utf-8", "replace")
-
-
-def differences(server: Server, lines: Iterable[bytes]) -> dict[bytes, tuple[str, str]]:
-    """What the two print where they differ, ours first."""
-    both = {line: (ours(line), theirs(server, line)) for line in lines}
-    assert both
-    return {line: pair for line, pair in both.items() if pair[0] != pair[1]}
 
 
 def literal(text: bytes) -> bytes:
