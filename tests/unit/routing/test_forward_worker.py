@@ -15,6 +15,7 @@ from gateway.dimse.contexts import Need
 from gateway.errors import (
     AssociationRejected,
     CodecFailed,
+    FilterFailed,
     GatewayError,
     InstanceUnreadable,
     RemoteRefused,
@@ -23,6 +24,7 @@ from gateway.errors import (
 )
 from gateway.metrics import Metrics
 from gateway.model import Action, NewTask, Step, TaskState, TranscodeReport
+from gateway.ports import Unfiltered
 from gateway.routing.forwarding import ForwardWorker
 from gateway.routing.preparation import Preparation
 from gateway.routing.retry import RetryPolicy
@@ -79,6 +81,26 @@ class FakeCodecs:
         return TranscodeReport("", ladder[0], "", 1, 1, 0.0, "", True)
 
 
+class FakeFilters(Unfiltered):
+    """Says of the instances of these numbers that they are not to be sent, or fails."""
+
+    def __init__(self) -> None:
+        self.wants_sending = False
+        self.unwanted: set[str] = set()
+        self.error: FilterFailed | None = None
+
+    def sending(self, tags, *, aet: str, host: str) -> bool:
+        assert (aet, host) == ("PACS", "127.0.0.1")
+        if self.error:
+            raise self.error
+        return tags["InstanceNumber"] not in self.unwanted
+
+
+@pytest.fixture
+def filters() -> FakeFilters:
+    return FakeFilters()
+
+
 @pytest.fixture
 def link() -> FakeLink:
     return FakeLink()
@@ -90,13 +112,16 @@ def codecs() -> FakeCodecs:
 
 
 @pytest.fixture
-def worker(store: Store, link: FakeLink, codecs: FakeCodecs) -> Iterator[ForwardWorker]:
+def worker(
+    store: Store, link: FakeLink, codecs: FakeCodecs, filters: FakeFilters
+) -> Iterator[ForwardWorker]:
     metrics = Metrics()
     with ThreadPoolExecutor(2) as pool:
         transcoding = Transcoding(store.files, codecs, CodecSettings().options(), metrics)
         to = Destination(aet="PACS", host="127.0.0.1", port=104)
         yield ForwardWorker(
-            "pacs", link, store.tasks, Preparation(Modality(to), store.files, transcoding, pool),
+            "pacs", link, store.tasks,
+            Preparation(Modality(to), store.files, transcoding, pool, filters),
             PATIENT_POLICY, metrics,
         )  # fmt: skip
 
@@ -303,3 +328,44 @@ def test_stopping_before_anything_opens_no_association(store, worker, link, plan
 def test_closing_ends_the_association(worker, link):
     worker.close()
     assert link.closed == 1
+
+
+def test_what_a_filter_does_not_want_is_not_sent_and_what_needs_it_is_not_done(
+    store, worker, link, filters, plan, receive, made_ct
+):
+    filters.wants_sending, filters.unwanted = True, {"2"}
+    plan(3)
+    forwarded = store.board.rows()[1]
+    version = Instances(store.engine).current(receive(made_ct(4)))
+    steps = [
+        Step(1, Action.FORWARD, version.instance_id, None, "pacs", {}, "a.lua:1"),
+        Step(2, Action.DELETE, version.instance_id, None, "", {}, "a.lua:1"),
+    ]
+    tasks = [
+        NewTask(steps[0], version.instance_id, version.version_id, ()),
+        NewTask(steps[1], version.instance_id, version.version_id, (1,)),
+    ]
+    filters.unwanted.add("4")
+    (event,) = store.outbox.pending("a", 9)
+    store.outbox.settle("a", event.event_id, lambda find: tasks)
+
+    assert work(worker)
+
+    assert len(link.sent) == 2
+    assert states(store) == ["done", "dropped", "done", "dropped", "dropped"]
+    told = next(row for row in store.board.rows([*TaskState]) if row.task_id == forwarded.task_id)
+    assert told.error_kind == "filtered-out"
+    assert "PACS" in told.error
+
+
+def test_when_a_filter_fails_the_instance_waits_and_the_others_go_on(
+    store, worker, link, filters, plan
+):
+    plan(1)
+    filters.wants_sending, filters.error = True, FilterFailed("boom")
+
+    assert work(worker)
+
+    assert link.sent == []
+    assert states(store) == ["waiting"]
+    assert attempts(store) == [1]
