@@ -1,6 +1,7 @@
 """The engine of jobs, over a real table."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from gateway.rest.engine import JobEngine
 from gateway.rest.errors import ApiError, Fault
 from gateway.rest.jobs import JobKind, JobState, Running
+from gateway.rest.patience import patience_of
 from gateway.store.jobs import JobTable
 from gateway.store.opened import Store, open_store
 from tests.waiting import wait_until
@@ -114,6 +116,31 @@ def test_run_answers_when_the_job_has_ended(start, gate):
     gate.let_through()
 
     assert engine.run("Gate", named("a")).state is JobState.SUCCESS
+
+
+def test_a_script_whose_time_is_over_waits_no_longer_and_the_job_goes_on(start, gate):
+    engine = start()
+    deadline_s = time.monotonic() + 0.05
+    with (
+        patience_of(lambda: deadline_s - time.monotonic()),
+        pytest.raises(ApiError, match="waits no longer") as caught,
+    ):
+        engine.run("Gate", named("a"))
+
+    assert caught.value.fault is Fault.TIMEOUT
+    gate.let_through()
+    (job,) = engine.list()
+    wait_for(engine, job.job_id, JobState.SUCCESS)
+
+
+def test_a_script_that_is_interrupted_waits_no_longer(start, gate):
+    engine = start()
+    with (
+        patience_of(lambda: 0.0 if gate.begun else 60.0),
+        pytest.raises(ApiError, match="waits no longer"),
+    ):
+        engine.run("Gate", named("a"))
+    gate.let_through()
 
 
 def test_run_answers_for_a_job_that_the_history_forgets_at_once(start, gate):
