@@ -66,7 +66,7 @@ def pair(tmp_path_factory) -> Iterator[ScriptedPair]:
     function OnJobSubmitted(id) print('OnJobSubmitted', job(id).Type) end
     function OnJobSuccess(id) print('OnJobSuccess', job(id).State) end
     function OnJobFailure(id)
-      print('OnJobFailure', job(id).Type, job(id).ErrorCode, job(id).ErrorDescription)
+      print('OnJobFailure', job(id).Type, job(id).ErrorCode == 9, job(id).ErrorDescription)
     end
     """
     )
