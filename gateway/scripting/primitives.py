@@ -231,7 +231,13 @@ PLANNING: Mapping[str, Primitive] = {
 }
 # All that a script may call beyond Lua's own library, by signature.
 LADDER = "transcode_ladder(...)"
-SIGNATURES = (*(primitive.signature for primitive in PLANNING.values()), LADDER, "print(...)")
+JSON = ("ParseJson(text)", "DumpJson(value, keepStrings)", "PrintRecursive(value, limit, place)")
+SIGNATURES = (
+    *(primitive.signature for primitive in PLANNING.values()),
+    LADDER,
+    "print(...)",
+    *JSON,
+)
 
 
 def record(plan: Plan | None, name: str, call: Call) -> Value:
