@@ -16,12 +16,13 @@ from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage
 from rest_support import GatewayApi, LazyCodecs
+from store_support import opened_store
 
 from gateway.dicom import syntaxes
 from gateway.metrics import Metrics
 from gateway.model import Action, Origin, OriginKind
 from gateway.store.ingest import StoreIngest
-from gateway.store.opened import Store, open_store
+from gateway.store.opened import Store
 
 MakeCt = Callable[..., Dataset]
 Receive = Callable[..., str]
@@ -66,7 +67,7 @@ def waiting_now() -> list[tuple[Action, str]]:
 def store(tmp_path: Path, waiting_now: list[tuple[Action, str]]) -> Iterator[Store]:
     """An open store in a folder of its own; its thread is gone afterwards."""
     before = set(threading.enumerate())
-    opened = open_store(tmp_path / "data", lambda *kind: waiting_now.append(kind))
+    opened = opened_store(tmp_path / "data", lambda *kind: waiting_now.append(kind))
     yield opened
     opened.close()
     assert not {t.name for t in set(threading.enumerate()) - before if t.name == "committer"}

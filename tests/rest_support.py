@@ -15,6 +15,7 @@ from pydicom import Dataset
 from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
+from store_support import opened_store
 from werkzeug import Response
 
 from gateway.codecs.processes import CodecPool
@@ -35,7 +36,6 @@ from gateway.scripting.site import Outside, Site
 from gateway.store.catalogue import Catalogue
 from gateway.store.ingest import StoreIngest
 from gateway.store.key_values import KeyValueTable
-from gateway.store.opened import open_store
 from gateway.store.stability import Stability
 
 LUA = Origin(OriginKind.LUA, remote_ip="127.0.0.1")
@@ -188,7 +188,7 @@ class GatewayApi:
         self.stored_events = 0
         self.ended: list[str] = []
         self.settings = settings or Configuration(store=StoreSettings(folder=folder / "data"))
-        metrics, store = Metrics(), open_store(self.settings.store.folder)
+        metrics, store = Metrics(), opened_store(self.settings.store.folder)
         self.jobs = JobsAtOnce(folder / "outputs")
         ingest = StoreIngest(
             store.files,

@@ -1,10 +1,30 @@
-"""Looking into an index, for tests."""
+"""Making a store, and looking into its index, for tests."""
+
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Engine
 
 from gateway.model import Version
 from gateway.store import schema
 from gateway.store.instances import as_version, find_current, select_versions
+from gateway.store.opened import INDEX_NAME, OnWaiting, Store, open_store
+
+
+def opened_store(folder: Path, on_waiting: OnWaiting = lambda action, destination: None) -> Store:
+    """An open store. A new index is a copy: to migrate one from nothing takes long."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (index := folder / INDEX_NAME).exists():
+        index.write_bytes(_new_index())
+    return open_store(folder, on_waiting)
+
+
+@cache
+def _new_index() -> bytes:
+    with TemporaryDirectory() as folder:
+        open_store(Path(folder)).close()
+        return (Path(folder) / INDEX_NAME).read_bytes()
 
 
 class Instances:
