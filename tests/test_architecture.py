@@ -17,6 +17,7 @@ FLOORS = [
     {"routing", "rest"},
     {"follow"},
     {"app", "administration"},
+    {"trial"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,32 @@
+"""What a script has here, asked of a runtime: the list that rules are held against."""
+
+from gateway.scripting.header import LaneSettings
+from gateway.scripting.script import LoadedScript, Script
+from gateway.scripting.site import Site
+
+_NAME = "inventory"
+_LIST = b"""
+function Inventory()
+  local names = {}
+  for name, value in pairs(_G) do
+    names[#names + 1] = name
+    if type(value) == 'table' and value ~= _G then
+      for member in pairs(value) do
+        names[#names + 1] = name .. '.' .. tostring(member)
+      end
+    end
+  end
+  return names
+end
+"""
+_LIMITS = LaneSettings(profile="trusted", timeout_s=30, memory_mb=64, concurrency=1)
+
+
+def names_of_globals(site: Site) -> frozenset[str]:
+    """All globals of a trusted script, and what is in those that are tables: `os.execute`."""
+    loaded = LoadedScript(Script(_NAME, {_NAME: _LIST}, _LIMITS), site)
+    try:
+        found = loaded.ask("Inventory", timeout_s=_LIMITS.timeout_s)
+    finally:
+        loaded.close()
+    return frozenset(found) if isinstance(found, list) else frozenset()
