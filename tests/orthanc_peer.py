@@ -124,38 +124,68 @@ def _without(value: Any, keys: Mapping[str, str]) -> Any:
     return value
 
 
+class OrthancProcess:
+    """Orthanc without plugins over a folder, which can be killed and started again."""
+
+    def __init__(self, folder: Path, **configuration: Any) -> None:
+        self.folder = folder
+        self.http_port, self.dicom_port = free_port(), free_port()
+        folder.mkdir(parents=True)
+        settings = {
+            "Name": "differential",
+            "StorageDirectory": str(folder / "db"),
+            "IndexDirectory": str(folder / "db"),
+            "HttpPort": self.http_port,
+            "DicomPort": self.dicom_port,
+            "DicomAet": "GATEWAY",
+            "Plugins": [],
+            "AuthenticationEnabled": False,
+            "RemoteAccessAllowed": True,
+            "OverwriteInstances": True,
+            "HttpDescribeErrors": True,
+            **configuration,
+        }
+        (folder / "orthanc.json").write_text(json.dumps(settings))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    def start(self) -> None:
+        """Return when it answers."""
+        assert ORTHANC
+        with (self.folder / "orthanc.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [ORTHANC, str(self.folder / "orthanc.json")],
+                stdout=log, stderr=log, env=ENVIRONMENT,
+            )  # fmt: skip
+        with httpx.Client(base_url=self.url, timeout=60) as client:
+            wait_until(lambda: _answers(client), _START_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """As an administrator stops it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+
+
 @contextmanager
 def orthanc_running(folder: Path, **configuration: Any) -> Iterator[Server]:
     """Orthanc without plugins over an empty folder."""
-    assert ORTHANC
-    folder.mkdir(parents=True)
-    http_port, dicom_port = free_port(), free_port()
-    settings = {
-        "Name": "differential",
-        "StorageDirectory": str(folder / "db"),
-        "IndexDirectory": str(folder / "db"),
-        "HttpPort": http_port,
-        "DicomPort": dicom_port,
-        "DicomAet": "GATEWAY",
-        "Plugins": [],
-        "AuthenticationEnabled": False,
-        "RemoteAccessAllowed": True,
-        "OverwriteInstances": True,
-        "HttpDescribeErrors": True,
-        **configuration,
-    }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    with (folder / "orthanc.log").open("wb") as log:
-        process = subprocess.Popen(
-            [ORTHANC, str(folder / "orthanc.json")], stdout=log, stderr=log, env=ENVIRONMENT
-        )
+    process = OrthancProcess(folder, **configuration)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{http_port}", timeout=60) as client:
-            wait_until(lambda: _answers(client), _START_TIMEOUT_S)
-            yield Server("orthanc", client, dicom_port)
+        process.start()
+        with httpx.Client(base_url=process.url, timeout=60) as client:
+            yield Server("orthanc", client, process.dicom_port)
     finally:
-        process.terminate()
-        process.wait(30)
+        process.stop()
 
 
 @contextmanager
@@ -179,6 +209,6 @@ def pair_running(folder: Path, toml: str = "", **configuration: Any) -> Iterator
 
 def _answers(client: httpx.Client) -> bool:
     try:
-        return client.get("/system").status_code == 200
+        return client.get("/system").status_code in (200, 401)
     except httpx.TransportError:
         return False

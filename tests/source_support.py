@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -61,13 +63,17 @@ class FakeOrthanc:
         return self.asked.count(path)
 
     @contextmanager
-    def running(self) -> Iterator["FakeOrthanc"]:
-        """It answers, at `url`."""
+    def running(self, certificate: tuple[Path, Path] | None = None) -> Iterator["FakeOrthanc"]:
+        """It answers, at `url`. certificate: with its key, for https."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         server.daemon_threads = False
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        self.url = f"http://127.0.0.1:{server.server_port}/"
+        self.url = f"http{'s' * bool(certificate)}://127.0.0.1:{server.server_port}/"
         try:
             yield self
         finally:
@@ -135,6 +141,21 @@ def body(content: bytes, *, announced: int | None = None, **headers: str) -> Rep
         request.end_headers()
         request.wfile.write(content)
         request.close_connection = True
+
+    return reply
+
+
+def endless_pixels(head: bytes, pixel_bytes: int) -> Reply:
+    """Answer with a file that nobody has in memory: `head`, then so many zeros."""
+
+    def reply(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(head) + pixel_bytes))
+        request.end_headers()
+        request.wfile.write(head)
+        piece = bytes(1 << 16)
+        for _ in range(pixel_bytes >> 16):
+            request.wfile.write(piece)
 
     return reply
 

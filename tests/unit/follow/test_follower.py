@@ -2,6 +2,7 @@
 
 import base64
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from images import made_ct
 from rest_support import file_bytes
-from source_support import FakeOrthanc, body, public_id, silence, status
+from source_support import FakeOrthanc, body, endless_pixels, public_id, silence, status
 from sqlalchemy import select
 from store_support import Instances
 from waiting import wait_until
@@ -475,6 +476,36 @@ def test_it_says_who_we_are(source, follow):
     gateway.settle()
     assert gateway.has(1)
     follow(username="alice", password="wrong", name="other").fail(PeerRefused)
+
+
+def test_a_source_is_followed_over_https_when_its_certificate_is_trusted(follow, certificate):
+    with FakeOrthanc().running(certificate) as secure:
+        secure.add(1, image(1))
+        stranger = follow(name="unknown", url=secure.url)
+        stranger.fail(RemoteUnreachable)
+        gateway = follow(url=secure.url, trusted_certificates=certificate[0])
+        gateway.settle()
+        assert gateway.has(1)
+        careless = follow(name="careless", url=secure.url, check_certificate=False)
+        careless.settle()
+        for each in (stranger, gateway, careless):
+            each.link.close()  # or the server would wait for more of them
+
+
+def test_a_huge_file_passes_through_little_memory(source, follow):
+    """made_ct's pixels are its last element: a file with other ones gets another length there."""
+    pixel_bytes = 96 << 20
+    small = image(1, rows=1, columns=1)
+    head = small[:-6] + pixel_bytes.to_bytes(4, "little")
+    found = source.add(1, small)
+    source.replies[source.path(found)] = endless_pixels(head, pixel_bytes)
+    gateway = follow()
+    tracemalloc.start()
+    gateway.settle()
+    _, most_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert gateway.has(1)
+    assert most_bytes < 16 << 20
 
 
 def test_an_answer_that_does_not_come_is_waited_for_so_long_only(source, follow):
