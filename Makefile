@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# A process for each core. The tests of a file stay together: they share what is slow to start.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-all peers lint install crash fuzz bench bench-codecs clean
+.PHONY: help demo test test-all peers lint install crash fuzz bench bench-rest bench-codecs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -20,10 +22,10 @@ demo: $(INSTALLED)  ## the main job on real images: receive, script, compress, f
 	$(BIN)/python samples/demo.py
 
 test: $(INSTALLED) lint peers  ## lint, types and the whole everyday suite
-	$(BIN)/python -m pytest -m "not long"
+	$(PYTEST) -m "not long"
 
 test-all: $(INSTALLED) lint peers  ## the same, and what takes longer: the benchmark, in small
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and count
 	$(BIN)/python tests/crash.py
@@ -33,6 +35,9 @@ fuzz: $(INSTALLED)  ## 10,000 mutated files for each decoder, through real codec
 
 bench: $(INSTALLED)  ## receive and route, in turn with an installed Orthanc; writes bench/results/
 	$(BIN)/python bench/compare.py
+
+bench-rest: $(INSTALLED)  ## requests per second over HTTP, in turn with an installed Orthanc; writes bench/results/
+	$(BIN)/python bench/rest.py
 
 bench-codecs: $(INSTALLED)  ## how fast images are transcoded, and what of that codecs take; writes bench/results/
 	$(BIN)/python bench/codecs.py

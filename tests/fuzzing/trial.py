@@ -200,11 +200,11 @@ def _done(running: dict[Future[Outcome], Case]) -> Iterator[tuple[Case, Outcome]
 @contextmanager
 def nothing_left(folder: Path) -> Iterator[None]:
     """Check that no file, process or descriptor is left of what happens in the block."""
-    before = _open_files()
+    before, others = _open_files(), _children()
     yield
     left = sorted(path.name for path in folder.iterdir())
     assert not left, f"files are left: {left[:5]}"
-    assert not _children(), f"processes are left: {_children()}"
+    assert _children() <= others, f"processes are left: {_children() - others}"
     assert _open_files() <= before, "descriptors are left open"
 
 
@@ -212,9 +212,9 @@ def _open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def _children() -> list[str]:
-    return [
+def _children() -> set[str]:
+    return {
         child
         for task in Path("/proc/self/task").iterdir()
         for child in (task / "children").read_text().split()
-    ]
+    }
