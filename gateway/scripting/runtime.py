@@ -42,7 +42,8 @@ Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
     "limits.lua", "reentry.lua", "compat.lua", "bridges.lua", "popen.lua", "outside.lua",
-    "primitives.lua", "json.lua", "modules.lua", "sandbox.lua", "answers.lua", "entry.lua",
+    "primitives.lua", "json.lua", "modules.lua",
+    "rehearsal.lua", "sandbox.lua", "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
 # allocation fails, there is room for garbage that LuaJIT has not collected, and for our own pushes.
@@ -168,7 +169,8 @@ class Runtime:
         primitives = self._lua.compile(_CHUNKS["primitives.lua"], name="=gateway/primitives.lua")
         json = self._lua.compile(_CHUNKS["json.lua"], name="=gateway/json.lua")
         modules = self._lua.compile(_CHUNKS["modules.lua"], name="=gateway/modules.lua")
-        chunks = (popen, outside, primitives, json, modules)
+        rehearsal = self._lua.compile(_CHUNKS["rehearsal.lua"], name="=gateway/rehearsal.lua")
+        chunks = (popen, outside, primitives, json, modules, rehearsal)
         globals_, set_callback = self._execute(
             "sandbox.lua", profile, limits, reentry, compat, *chunks, host
         )

@@ -150,7 +150,7 @@ class LoadedScript:
                 "pipe_read": self._shell.read,
                 "pipe_write": self._pipe_write,
                 "pipe_close": self._shell.close,
-                **self._outside.functions(),
+                **site.rehearsal(self._outside.functions()),
             },
         )
         self.callbacks: tuple[str, ...] = ()

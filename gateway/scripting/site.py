@@ -7,6 +7,7 @@ from typing import Any
 from gateway.config.models import Destination
 from gateway.model import TranscodeOptions
 from gateway.ports import KeyValues, RestApi, StableStatus
+from gateway.scripting.runtime import HostFunction, OfBytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +21,20 @@ class Outside:
     http_timeout_s: float
 
 
+HostFunctions = Mapping[str, HostFunction | OfBytes]
+
+
+def _for_real(functions: HostFunctions) -> HostFunctions:
+    return functions
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The destinations that Forward may name, and how to transcode when a script does not say.
 
     peers: the names of those that SendToPeer may name. metadata_names: what the site calls numbers
-    of metadata. outside: None where scripts run without a
-    gateway.
+    of metadata. outside: None where scripts run without a gateway. rehearsal: gets the functions of
+    outside.py, and answers what scripts that are only tried have in their place.
     """
 
     destinations: Mapping[str, Destination]
@@ -34,3 +42,4 @@ class Site:
     outside: Outside | None = None
     peers: Collection[str] = ()
     metadata_names: Mapping[str, str] = field(default_factory=dict)
+    rehearsal: Callable[[HostFunctions], HostFunctions] = _for_real

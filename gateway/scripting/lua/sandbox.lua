@@ -9,7 +9,7 @@
 -- LuaJIT's own by library (reentry.lua, then compat.lua with bridges.lua), the chunks of popen.lua,
 -- outside.lua, primitives.lua, json.lua and modules.lua, and the host functions. A host function
 -- answers true and its results, or false and a message; it never raises.
-local profile, limits, reentry, compat, popen, outside, primitives, json, modules, host = ...
+local profile, limits, reentry, compat, popen, outside, primitives, json, modules, rehearsal, host = ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
 local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
@@ -181,6 +181,10 @@ if profile == 'trusted' then
       error(problem, 0)
     end
     return chunk()
+  end
+
+  if host.stand_in then
+    rehearsal(globals.io, globals.os, ask, position)
   end
 end
 
