@@ -18,7 +18,13 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def lane(store: Store) -> None:
-    store.outbox.open_lane("a")
+    open_lane(store, "a")
+
+
+def open_lane(store: Store, name: str) -> None:
+    """Of a script that wants to know of stored instances alone."""
+    store.outbox.open_lane(name)
+    store.outbox.describe_lane(name, script_version="v", callbacks=["OnStoredInstance"], fault="")
 
 
 @pytest.fixture
@@ -91,7 +97,7 @@ def test_a_result_that_no_task_needs_goes(store, version):
 
 
 def test_every_lane_must_have_handled_the_event(store, kept):
-    store.outbox.open_lane("b")
+    open_lane(store, "b")
     version = kept()
     delete(store, version)
     settle(store, "a")
