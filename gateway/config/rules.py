@@ -166,7 +166,7 @@ def _port_of(url: SplitResult) -> int | None:
 
 def _reaches(host: str, listening_host: str) -> bool:
     """True when `host` surely leads to a socket that listens on `listening_host`."""
-    if host == listening_host:
+    if host == listening_host or (host == "localhost" and _is_loopback(listening_host)):
         return True
     return listening_host in _ANY_ADDRESS and (host == "localhost" or _is_loopback(host))
 
