@@ -37,7 +37,7 @@ class Handler:
         """
         started_s = time.monotonic()
         try:
-            steps = self._ask(event, loaded, give_up) if event.kind in loaded.callbacks else ()
+            steps = self.steps(event, loaded, give_up) if event.kind in loaded.callbacks else ()
             self._around.persist(
                 lambda: self._around.queue.settle(self._lane, event, steps),
                 final=(NotFound, UnknownDestination),
@@ -61,6 +61,19 @@ class Handler:
             ms=round((time.monotonic() - started_s) * 1000, 1),
         )
         return True
+
+    def steps(
+        self, event: Event, loaded: LoadedScript, give_up: Callable[[], None]
+    ) -> Sequence[Step]:
+        """What the script, which has that callback, wants done. Raises GatewayError, GivenUp."""
+        facts = self._facts(event)
+        if facts is None and event.kind in TOLD_OF_RESOURCE:
+            log.debug("event is about what is gone", script=self._lane, event_id=event.event_id)
+            return ()
+        if facts is None:
+            return self._call(loaded, event.kind, [event.subject], None, give_up)
+        told = (event.subject, facts.tags, facts.metadata, origin_table(facts.origin))
+        return self._call(loaded, event.kind, told, facts.origin, give_up)
 
     def park(self, event: Event, error: GatewayError, script_version: str) -> None:
         """Keep an event that this lane could not handle. Raises Stopping."""
@@ -112,19 +125,6 @@ class Handler:
             )
             return not isinstance(exc, ScriptTimedOut | ScriptOutOfMemory)
         return True
-
-    def _ask(
-        self, event: Event, loaded: LoadedScript, give_up: Callable[[], None]
-    ) -> Sequence[Step]:
-        """The steps that the script wants. Raises GatewayError, GivenUp."""
-        facts = self._facts(event)
-        if facts is None and event.kind in TOLD_OF_RESOURCE:
-            log.debug("event is about what is gone", script=self._lane, event_id=event.event_id)
-            return ()
-        if facts is None:
-            return self._call(loaded, event.kind, [event.subject], None, give_up)
-        told = (event.subject, facts.tags, facts.metadata, origin_table(facts.origin))
-        return self._call(loaded, event.kind, told, facts.origin, give_up)
 
     def _facts(self, event: Event) -> Facts | None:
         if event.version is not None:
