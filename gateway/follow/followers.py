@@ -84,7 +84,8 @@ class _FollowThread:
         )
 
     def start(self) -> None:
-        log.info("following", source=self._settings.source)
+        settings = self._settings
+        log.info("following", source=settings.source, url=settings.url, take=settings.take)
         self._thread.start()
 
     def stop(self) -> None:

@@ -195,4 +195,5 @@ def _remote_ip(response: httpx.Response) -> str:
 def _shut_down(each: socket.socket) -> None:
     """Wakes who waits for it, as closing it would not."""
     with suppress(OSError):
-        each.shutdown(socket.SHUT_RDWR)
+        # Not ssl's own, which takes the session from whoever reads at the moment.
+        socket.socket.shutdown(each, socket.SHUT_RDWR)

@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from images import made_ct
@@ -518,8 +519,13 @@ def test_an_answer_that_does_not_come_is_waited_for_so_long_only(source, follow)
         done.set()
 
 
-def running(store: Store, source: FakeOrthanc, metrics: Metrics) -> Followers:
-    follow = Follow(name=NAME, url=source.url, start="beginning", poll_interval_s=0.01)
+def running(
+    store: Store, source: FakeOrthanc, metrics: Metrics, trusted: Path | None = None
+) -> Followers:
+    follow = Follow(
+        name=NAME, url=source.url, start="beginning", poll_interval_s=0.01,
+        trusted_certificates=trusted,
+    )  # fmt: skip
     settings = Configuration(
         follow=(follow,),
         retry=Retry(first_delay_s=0.01, maximum_delay_s=0.02),
@@ -549,18 +555,20 @@ def test_a_source_that_comes_back_is_followed_again(source, store):
 
 
 @pytest.mark.parametrize("path", ["/changes", "file"])
-def test_stopping_waits_for_no_silent_source(source, store, path):
-    found = source.add(1, image(1))
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_stopping_waits_for_no_silent_source(store, certificate, path, is_secure):
     done = threading.Event()
-    waited_for = source.path(found) if path == "file" else path
-    source.replies[waited_for] = silence(done)
-    before = set(threading.enumerate())
-    followers = running(store, source, Metrics())
-    followers.start()
-    try:
-        wait_until(lambda: waited_for in source.asked)
-        followers.stop(10)
-        ours = {thread.name for thread in set(threading.enumerate()) - before}
-        assert not {name for name in ours if name.startswith(("follow", "download"))}
-    finally:
-        done.set()
+    with FakeOrthanc().running(certificate if is_secure else None) as source:
+        found = source.add(1, image(1))
+        waited_for = source.path(found) if path == "file" else path
+        source.replies[waited_for] = silence(done)
+        before = set(threading.enumerate())
+        followers = running(store, source, Metrics(), certificate[0])
+        followers.start()
+        try:
+            wait_until(lambda: waited_for in source.asked)
+            followers.stop(10)
+            ours = {thread.name for thread in set(threading.enumerate()) - before}
+            assert not {name for name in ours if name.startswith(("follow", "download"))}
+        finally:
+            done.set()
