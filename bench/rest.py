@@ -122,7 +122,7 @@ def main() -> int:
         progress.print(str(error), style="red", markup=False, highlight=False)
         return 1
     Console().print(_table(results, [kind.name for kind in kinds]))
-    page = _save(results)
+    page = _save(results, options.results)
     progress.print(f"written to {page.parent.name}/{page.name}")
     return 0
 
@@ -203,8 +203,9 @@ def _table(results: list[Measured], names: list[str]) -> Table:
     return table
 
 
-def _save(results: list[Measured]) -> Path:
-    page = RESULTS / f"rest-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
+def _save(results: list[Measured], folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"rest-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.json"
     report = {"machine": machine(), "results": [asdict(each) for each in results]}
     page.write_text(json.dumps(report, indent=1) + "\n")
     return page
@@ -215,6 +216,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="of each server, for each route")
     parser.add_argument("--seconds", type=float, default=3.0, help="that a round takes")
     parser.add_argument("--without-orthanc", action="store_true", help="measure the gateway alone")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to")
     return parser.parse_args()
 
 

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydicom.datadict import tag_for_keyword
@@ -72,6 +73,7 @@ def path_of(level: Level, resource_id: str) -> str:
     return f"/{PLURAL[level]}/{resource_id}"
 
 
+@lru_cache(maxsize=4096)
 def file_uuid(storage_key: str) -> str:
     """The UUID of a file: always the same one."""
     return str(uuid.uuid5(uuid.NAMESPACE_OID, storage_key))

@@ -11,6 +11,7 @@ import pytest
 BENCH = Path(__file__).parents[2] / "bench"
 COMPARE = BENCH / "compare.py"
 CODECS = BENCH / "codecs.py"
+REST = BENCH / "rest.py"
 IMAGES = 8
 
 
@@ -71,3 +72,23 @@ def test_the_benchmark_of_the_codecs_measures_calls_pipeline_and_workers(tmp_pat
         assert all(run["piped"]["cpu_s"] > 0 for run in each["rounds"])
     assert [each["what"] for each in found["workers"]] == ["40 files", "1 of 3 frames"]
     assert all(pair["two_s"] > 0 for each in found["workers"] for pair in each["pairs"])
+
+
+@pytest.mark.long
+@pytest.mark.peer
+@pytest.mark.skipif(not shutil.which("echoscu"), reason="DCMTK is not installed")
+def test_the_benchmark_of_the_rest_interface_asks_every_route(tmp_path: Path):
+    options = ["--rounds", "1", "--seconds", "0.1", "--without-orthanc", "--results"]
+    done = subprocess.run(
+        [sys.executable, str(REST), *options, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    (saved,) = tmp_path.glob("*.json")
+    measured = json.loads(saved.read_text())["results"]
+    assert {each["clients"] for each in measured} == {1, 8}
+    assert len({each["route"] for each in measured}) == 6
+    assert all(rate > 0 for each in measured for rate in each["rates"])
