@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import configuration, moving, network, queue, scripts, service, syntaxes, transcode
+from gateway.cli import (
+    configuration,
+    moving,
+    network,
+    queue,
+    scripts,
+    service,
+    syntaxes,
+    transcode,
+    trial,
+)
 from gateway.cli.border import CommandGroup
 
 app = typer.Typer(
@@ -27,6 +37,7 @@ app.command("check", epilog=service.CHECK_EXAMPLES)(service.check)
 app.command("send", epilog=network.SEND_EXAMPLES)(network.send)
 app.command("echo", epilog=network.ECHO_EXAMPLES)(network.echo)
 app.command("check-scripts", epilog=moving.CHECK_EXAMPLES)(moving.check_scripts)
+app.command("try", epilog=trial.EXAMPLES)(trial.try_script)
 app.command("scripts", epilog=scripts.EXAMPLES)(scripts.scripts)
 app.command("transcode", epilog=transcode.EXAMPLES)(transcode.transcode)
 app.command("syntaxes", epilog=syntaxes.EXAMPLES)(syntaxes.syntaxes)

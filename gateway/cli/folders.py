@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby, repeat
@@ -48,6 +48,17 @@ def walk(
         for name, group in groupby(merge(*file_names, key=itemgetter(0)), key=itemgetter(0)):
             yield Found(relative / name, tuple(root / relative / name for _, root in group))
         waiting += ((relative / name, tuple(roots_of[name])) for name in sorted(roots_of)[::-1])
+
+
+def files_of(paths: Iterable[Path]) -> list[Path]:
+    """The files among the paths, and those below the folders among them, in order, each once."""
+    found: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            found.update((each, None) for below in walk([path]) for each in below.paths)
+        else:
+            found[path] = None
+    return list(found)
 
 
 def _listed(folder: Path, unreadable: Callable[[OSError], None]) -> tuple[list[str], list[str]]:

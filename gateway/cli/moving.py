@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.border import FAILED
-from gateway.cli.folders import walk
+from gateway.cli.folders import files_of
 from gateway.cli.options import (
     ConfigOption,
     JsonOption,
@@ -61,7 +61,7 @@ def check_scripts(
     from gateway.trial.examine import examine_scripts
 
     logs.configure("error")
-    configuration = _configuration(config, orthanc_config)
+    configuration = configuration_of(config, orthanc_config)
     files = _lua_files(paths) if paths else list(configuration.scripts.legacy)
     if not files:
         raise typer.BadParameter("there is no Lua file to look at", param_hint="PATHS")
@@ -75,8 +75,8 @@ def check_scripts(
         raise typer.Exit(FAILED)
 
 
-def _configuration(config: Path | None, orthanc_config: list[Path] | None) -> "Configuration":
-    """Raises ConfigurationInvalid."""
+def configuration_of(config: Path | None, orthanc_config: list[Path] | None) -> "Configuration":
+    """The configuration that scripts are to run with. Raises ConfigurationInvalid."""
     from gateway.config.loader import load
     from gateway.config.orthanc_loader import inspect_orthanc
 
@@ -91,16 +91,7 @@ def _configuration(config: Path | None, orthanc_config: list[Path] | None) -> "C
 
 def _lua_files(paths: Sequence[Path]) -> list[Path]:
     """The files that were named, and those of folders that end in .lua, each once."""
-    found = [
-        file
-        for path in paths
-        for file in (
-            [path]
-            if not path.is_dir()
-            else [each for below in walk([path]) for each in below.paths if each.suffix == ".lua"]
-        )
-    ]
-    return list(dict.fromkeys(found))
+    return [file for file in files_of(paths) if file in paths or file.suffix == ".lua"]
 
 
 # --- for people ----------------------------------------------------------------------------------
