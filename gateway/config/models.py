@@ -159,6 +159,9 @@ class Scripts(Section):
         default=600, description="a command of CallSystem that runs for so long is killed"
     )
     profile: Literal["trusted", "sandboxed"] = "trusted"
+    lua: Literal["jit", "5.4"] = Field(
+        default="jit", description="LuaJIT, or Lua 5.4 for the operators and integers of Lua 5.3"
+    )
     timeout_s: Seconds = 30
     memory_mb: Annotated[int, Field(ge=16, le=4096)] = 256
     concurrency: Annotated[int, Field(ge=1, le=64)] = 1

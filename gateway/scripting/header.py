@@ -16,6 +16,7 @@ KEYS = {
     "profile": ("profile", "trusted or sandboxed"),
     "timeout": ("timeout_s", "seconds, above 0"),
     "memory": ("memory_mb", "megabytes, a whole number from 16 to 4096"),
+    "lua": ("lua", "jit or 5.4"),
 }
 _HEADER = re.compile(r"--\s*gateway\s*:(.*)")
 _MISPLACED = re.compile(rf"\s*--\s*gateway\s*:\s*({'|'.join(KEYS)})\s*=")
@@ -33,6 +34,7 @@ class LaneSettings:
     timeout_s: float
     memory_mb: int
     concurrency: int
+    lua: Literal["jit", "5.4"] = "jit"
 
 
 class HeaderInvalid(ValueError):

@@ -1,4 +1,4 @@
-"""One LuaJIT runtime: a script's globals, its limits, and the border between Lua and Python.
+"""One Lua runtime: a script's globals, its limits, and the border between Lua and Python.
 
 Rules that hold the process together, each with a test that breaks it:
 
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
-from lupa import LuaError, LuaMemoryError, luajit21
+from lupa import LuaError, LuaMemoryError, lua54, luajit21
 
 from gateway.errors import ScriptError, ScriptOutOfMemory, ScriptSyntaxError, ScriptTimedOut
 from gateway.logs import logger
@@ -37,12 +37,15 @@ class OfBytes:
     function: HostFunction
 
 
+# Which Lua: LuaJIT, or Lua 5.4 for scripts with the syntax and the integers of 5.3.
+Dialect = Literal["jit", "5.4"]
+_IMPLEMENTATIONS = {"jit": luajit21, "5.4": lua54}
 # What a callback may answer; a table is a dict or a list, with values of the same kinds.
 Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
-    "limits.lua", "reentry.lua", "compat.lua", "bridges.lua", "popen.lua", "outside.lua",
-    "primitives.lua", "json.lua", "modules.lua",
+    "limits.lua", "reentry.lua", "compat.lua", "bridges.lua", "lua54.lua", "popen.lua",
+    "outside.lua", "primitives.lua", "json.lua", "modules.lua",
     "rehearsal.lua", "sandbox.lua", "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
@@ -54,6 +57,8 @@ _SCRIPT_FRAME = re.compile(r"^\t(?!\[|gateway/)(.+?:\d+):", re.MULTILINE)
 _OUR_FRAME = re.compile(r"^\t(\[builtin|gateway/|\[C\]: in function 'error').*\n?", re.MULTILINE)
 _OUR_PLACE = re.compile(r"^gateway/\w+\.lua:\d+: ")
 _OUT_OF_MEMORY = "not enough memory"
+# LuaJIT's complaint about //, &, |, ~, <<, >>, <const>, <close>.
+_NEAR_OPERATOR = re.compile(r" near '[/&|~<>]'$")
 
 
 def _deny(*_: object) -> None:
@@ -79,6 +84,7 @@ class Runtime:
         *,
         memory_mb: int,
         host: Mapping[str, HostFunction | OfBytes],
+        lua: Dialect = "jit",
     ) -> None:
         """host: functions that the sandbox offers to scripts; see sandbox.lua for their names.
 
@@ -89,7 +95,8 @@ class Runtime:
         self._memory_mb = memory_mb
         self._deadline_s = 0.0
         self._name = "?"
-        self._lua = luajit21.LuaRuntime(
+        self._dialect = lua
+        self._lua = _IMPLEMENTATIONS[lua].LuaRuntime(
             encoding="latin-1",
             source_encoding="latin-1",
             register_eval=False,
@@ -120,7 +127,13 @@ class Runtime:
         self._name = name
         problem = self._compile(without_preamble(source), name.encode())
         if problem is not None:
-            raise ScriptSyntaxError(as_text(problem))
+            raise ScriptSyntaxError(as_text(problem) + self._hint(as_text(problem)))
+
+    def _hint(self, problem: str) -> str:
+        """What may help with a syntax error."""
+        if self._dialect == "jit" and _NEAR_OPERATOR.search(problem):
+            return ": Lua 5.3 syntax? Ask for it at the top: -- gateway: lua=5.4"
+        return ""
 
     def run(self, *, timeout_s: float) -> None:
         """Run the compiled script from its first line to its last. Raises ScriptError."""
@@ -160,10 +173,9 @@ class Runtime:
 
     def _bootstrap(self, profile: str, host: Any) -> Any:
         """Run our own Lua, each file with what it needs of those before it; answers entry.lua's."""
-        limits = self._execute("limits.lua", self._memory_mb * 1024)
+        limits = self._execute("limits.lua", self._memory_mb * 1024, time.monotonic)
         reentry, reset_depth = self._execute("reentry.lua", limits)
-        compat = self._execute("compat.lua", reentry["base"]["tostring"])
-        compat = self._execute("bridges.lua", reentry, compat)
+        compat = self._compat(reentry)
         popen = self._lua.compile(_CHUNKS["popen.lua"], name="=gateway/popen.lua")
         outside = self._lua.compile(_CHUNKS["outside.lua"], name="=gateway/outside.lua")
         primitives = self._lua.compile(_CHUNKS["primitives.lua"], name="=gateway/primitives.lua")
@@ -176,6 +188,13 @@ class Runtime:
         )
         answers = self._execute("answers.lua")
         return self._execute("entry.lua", globals_, limits, set_callback, reset_depth, answers)
+
+    def _compat(self, reentry: Any) -> Any:
+        """What makes the library that of Lua 5.3."""
+        if self._dialect == "5.4":
+            return self._execute("lua54.lua", reentry)
+        compat = self._execute("compat.lua", reentry["base"]["tostring"])
+        return self._execute("bridges.lua", reentry, compat)
 
     def _execute(self, chunk: str, *arguments: object) -> Any:
         return self._lua.execute(_CHUNKS[chunk], *arguments, name=f"=gateway/{chunk}")

@@ -139,6 +139,7 @@ class LoadedScript:
         self._runtime = Runtime(
             settings.profile,
             memory_mb=settings.memory_mb,
+            lua=settings.lua,
             host={
                 "primitives": lambda: tuple(primitives.PLANNING),
                 "plan": self._record,

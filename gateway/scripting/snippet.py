@@ -20,6 +20,7 @@ def run_snippet(source: bytes, settings: Scripts, site: Site) -> str:
         timeout_s=settings.timeout_s,
         memory_mb=settings.memory_mb,
         concurrency=1,
+        lua=settings.lua,
     )
     LoadedScript(Script(_NAME, {_NAME: source}, limits), site, printed.append).close()
     return "".join(f"{line}\n" for line in printed)

@@ -146,7 +146,7 @@ local function read_number(text, at)
   if value == 0 and not find(numeral, '[.eE]') then
     value = 0 -- a whole number has no negative zero
   end
-  return last + 1, value
+  return last + 1, value * 1.0 -- never an integer of Lua 5.4, as in Orthanc
 end
 
 local WORDS = { [102] = 'false', [110] = 'null', [116] = 'true' } -- by their first byte

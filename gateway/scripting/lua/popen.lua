@@ -5,7 +5,7 @@ local ask, fail = ...
 
 local byte, concat, find, gsub, sub = string.byte, table.concat, string.find, string.gsub, string.sub
 local select, setmetatable, tonumber, tostring, type = select, setmetatable, tonumber, tostring, type
-local unpack = unpack
+local unpack = unpack or table.unpack
 local getmetatable = debug.getmetatable
 
 local Pipe = {}

@@ -5,7 +5,8 @@
 -- script's line and one that says which line that is; tostring, as a script may use it.
 local names, ask, fail, position, tostring = ...
 
-local next, pairs, rawget, select, type, unpack = next, pairs, rawget, select, type, unpack
+local next, pairs, rawget, select, type = next, pairs, rawget, select, type
+local unpack = unpack or table.unpack
 local byte, concat, format, gsub = string.byte, table.concat, string.format, string.gsub
 
 local SCALAR = { ['nil'] = true, boolean = true, number = true, string = true }

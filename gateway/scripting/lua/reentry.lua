@@ -64,13 +64,17 @@ function base.xpcall(f, handler, ...)
   end, ...))
 end
 
+function coroutines.create(f)
+  return limits.watch(create(f))
+end
+
 function coroutines.resume(thread, ...)
   enter()
   return leave(resume(thread, ...))
 end
 
 function coroutines.wrap(f)
-  local thread = create(f)
+  local thread = coroutines.create(f)
   return function(...)
     return results(coroutines.resume(thread, ...))
   end

@@ -6,18 +6,18 @@
 -- give the table a raising metamethod, would end the process.
 --
 -- Arguments: profile ('trusted' or 'sandboxed'), the limits, the functions that take the place of
--- LuaJIT's own by library (reentry.lua, then compat.lua with bridges.lua), the chunks of popen.lua,
--- outside.lua, primitives.lua, json.lua and modules.lua, and the host functions. A host function
--- answers true and its results, or false and a message; it never raises.
+-- Lua's own by library (reentry.lua, then compat.lua with bridges.lua, or lua54.lua), the chunks of
+-- popen.lua, outside.lua, primitives.lua, json.lua and modules.lua, and the host functions. A host
+-- function answers true and its results, or false and a message; it never raises.
 local profile, limits, reentry, compat, popen, outside, primitives, json, modules, rehearsal, host = ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
 local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
-local concat, getinfo, max, unpack = table.concat, debug.getinfo, math.max, unpack
+local concat, getinfo, max = table.concat, debug.getinfo, math.max
 
 local BASE = {
   '_VERSION', 'assert', 'collectgarbage', 'error', 'getmetatable', 'ipairs', 'next', 'pairs', 'rawequal',
-   'rawget', 'rawset', 'select', 'setmetatable', 'tonumber', 'type', 'unpack',
+  'rawget', 'rawlen', 'rawset', 'select', 'setmetatable', 'tonumber', 'type', 'unpack',
 }
 local LIBRARIES = { 'bit', 'bit32', 'coroutine', 'math', 'string', 'table', 'utf8' }
 local SANDBOXED_OS = { 'clock', 'date', 'difftime', 'time' }
@@ -42,7 +42,7 @@ end
 local globals = pick(_G, BASE)
 globals._G = globals
 for _, library in pairs(LIBRARIES) do
-  globals[library] = _G[library] or {}
+  globals[library] = _G[library] or library ~= 'bit' and {} or nil -- which only LuaJIT has
 end
 globals.string.dump = nil -- byte code is never verified: neither made nor read
 globals.os = pick(os, profile == 'trusted' and TRUSTED_OS or SANDBOXED_OS)
@@ -143,7 +143,7 @@ function globals.loadstring(text, name)
 end
 
 local loaded = pick(globals, LIBRARIES)
-loaded._G, loaded.debug = globals, globals.os, globals.debug
+loaded._G, loaded.os, loaded.debug = globals, globals.os, globals.debug
 modules(globals, loaded, ask, fail, profile == 'trusted' and io.open or nil)
 
 add(outside(ask, fail, position, limits, tostring, globals.ParseJson, profile == 'trusted'), globals)
@@ -151,6 +151,7 @@ add(outside(ask, fail, position, limits, tostring, globals.ParseJson, profile ==
 if profile == 'trusted' then
   globals.io, loaded.io = io, io
   add(popen(ask, fail), io)
+  debug.getmetatable(io.stdout).__metatable = false -- the __gc of files runs with hooks off
 
   function globals.os.exit()
     fail('os.exit is closed: it would end the whole gateway')

@@ -16,11 +16,25 @@ def test_every_fault_of_every_script_is_reported_at_once(tmp_path):
     (tmp_path / "lib" / "module.lua").write_text("\nreturn +")
 
     assert faults_of(tmp_path) == [
-        "a.lua:1: unknown header key 'treads' (known are concurrency, profile, timeout, memory)",
+        "a.lua:1: unknown header key 'treads' (known are "
+        "concurrency, profile, timeout, memory, lua)",
         "a.lua:2: unexpected symbol near '='",
         "b.lua:1: byte code is refused, only Lua text is loaded",
         "lib/module.lua:2: unexpected symbol near '+'",
     ]
+
+
+def test_a_module_may_be_for_any_lua_that_a_script_asks_for(tmp_path):
+    (tmp_path / "module.d").mkdir()
+    (tmp_path / "module.d" / "half.lua").write_text("return 7 // 2")
+    (tmp_path / "a.lua").write_text("x = 1")
+
+    assert faults_of(tmp_path) == [
+        "module.d/half.lua:1: unexpected symbol near '/': Lua 5.3 syntax? Ask for it at the top:"
+        " -- gateway: lua=5.4"
+    ]
+    (tmp_path / "b.lua").write_text("-- gateway: lua=5.4\nx = 7 // 2")
+    assert faults_of(tmp_path) == []
 
 
 def test_checking_runs_nothing_of_a_script(tmp_path):

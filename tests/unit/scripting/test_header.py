@@ -13,13 +13,13 @@ def faults_of(source: str) -> list[str]:
 
 
 def test_a_script_without_a_header_runs_as_the_configuration_says():
-    assert parse("route.lua", "print(1)", DEFAULTS) == LaneSettings("trusted", 30, 256, 1)
+    assert parse("route.lua", "print(1)", DEFAULTS) == LaneSettings("trusted", 30, 256, 1, "jit")
 
 
 def test_a_header_overrides_the_configuration():
-    source = "-- gateway: concurrency=4, profile=sandboxed, timeout=0.5, memory=64\n"
+    source = "-- gateway: concurrency=4, profile=sandboxed, timeout=0.5, memory=64, lua=5.4\n"
 
-    assert parse("route.lua", source, DEFAULTS) == LaneSettings("sandboxed", 0.5, 64, 4)
+    assert parse("route.lua", source, DEFAULTS) == LaneSettings("sandboxed", 0.5, 64, 4, "5.4")
 
 
 def test_a_header_may_follow_other_comments_and_span_several_lines():
@@ -33,7 +33,7 @@ def test_every_fault_of_a_header_is_reported_with_its_line_and_a_remedy():
 
     assert faults_of(source) == [
         "route.lua:2: unknown header key 'treads'"
-        " (known are concurrency, profile, timeout, memory)",
+        " (known are concurrency, profile, timeout, memory, lua)",
         "route.lua:2: timeout=soon is not possible (seconds, above 0)",
         "route.lua:2: header entry 'memory' is not key=value (separate with commas)",
         "route.lua:3: profile=free is not possible (trusted or sandboxed)",
