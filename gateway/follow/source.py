@@ -17,6 +17,8 @@ from gateway.follow.changes import Page, ids_of, page_of, texts_of
 
 PAGE_LENGTH = 100
 _LONGEST_CONNECT_S = 10.0
+# Orthanc closes a connection that was idle for a second; a request must not meet that.
+_IDLE_S = 0.5
 _PIECE_BYTES = 1 << 18
 # A page has about 20 kB, a list of the instances of a series 50 bytes for each of them.
 _MAXIMUM_JSON_BYTES = 1 << 26
@@ -51,6 +53,7 @@ class Source:
             # Files are compressed by their transfer syntax, and how long they are counts.
             headers={"Accept-Encoding": "identity"},
             timeout=httpx.Timeout(settings.timeout_s, connect=connect_s),
+            limits=httpx.Limits(keepalive_expiry=_IDLE_S),
             verify=trust(settings),
             trust_env=False,  # the configuration says all there is to know of a source
         )
