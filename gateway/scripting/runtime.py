@@ -45,7 +45,7 @@ Answer = bool | int | float | str | dict[str, Any] | list[Any] | None
 _LUA = files("gateway.scripting") / "lua"
 _CHUNKS = {name: (_LUA / name).read_text("utf-8") for name in (
     "limits.lua", "reentry.lua", "compat.lua", "bridges.lua", "lua54.lua", "popen.lua",
-    "outside.lua", "primitives.lua", "json.lua", "modules.lua",
+    "outside.lua", "primitives.lua", "json.lua", "dump.lua", "modules.lua",
     "rehearsal.lua", "sandbox.lua", "answers.lua", "entry.lua",
 )}  # fmt: skip
 # Between the limit, at which a script is ended in good order, and the allocator's, at which an
@@ -182,7 +182,8 @@ class Runtime:
         json = self._lua.compile(_CHUNKS["json.lua"], name="=gateway/json.lua")
         modules = self._lua.compile(_CHUNKS["modules.lua"], name="=gateway/modules.lua")
         rehearsal = self._lua.compile(_CHUNKS["rehearsal.lua"], name="=gateway/rehearsal.lua")
-        chunks = (popen, outside, primitives, json, modules, rehearsal)
+        dump = self._lua.compile(_CHUNKS["dump.lua"], name="=gateway/dump.lua")
+        chunks = (popen, outside, primitives, json, dump, modules, rehearsal)
         globals_, set_callback = self._execute(
             "sandbox.lua", profile, limits, reentry, compat, *chunks, host
         )

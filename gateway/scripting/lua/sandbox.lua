@@ -7,9 +7,11 @@
 --
 -- Arguments: profile ('trusted' or 'sandboxed'), the limits, the functions that take the place of
 -- Lua's own by library (reentry.lua, then compat.lua with bridges.lua, or lua54.lua), the chunks of
--- popen.lua, outside.lua, primitives.lua, json.lua and modules.lua, and the host functions. A host
--- function answers true and its results, or false and a message; it never raises.
-local profile, limits, reentry, compat, popen, outside, primitives, json, modules, rehearsal, host = ...
+-- popen.lua, outside.lua, primitives.lua, json.lua, dump.lua, modules.lua and rehearsal.lua, and the
+-- host functions. A host function answers true and its results, or false and a message; it never
+-- raises.
+local profile, limits, reentry, compat, popen, outside, primitives, json, dump, modules, rehearsal, host =
+  ...
 
 local error, load, pairs, rawget, select, type = error, load, pairs, rawget, select, type
 local byte, gsub, sub, tostring = string.byte, string.gsub, string.sub, compat.base.tostring
@@ -114,7 +116,8 @@ function globals.print(...)
   ask('say', concat(words, ', ', first))
 end
 
-add(json(tostring, globals.pairs, function(...)
+add(json(), globals)
+add(dump(tostring, globals.pairs, function(...)
   globals.print(...) -- which a script may have replaced
 end), globals)
 
