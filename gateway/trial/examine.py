@@ -9,6 +9,7 @@ from gateway.rest.later import LATER
 from gateway.scripting.legacy.examination import Examination, examine
 from gateway.scripting.legacy.findings import Here
 from gateway.scripting.legacy.inventory import names_of_globals
+from gateway.scripting.runtime import Dialect
 from gateway.trial.house import throw_away_gateway
 
 
@@ -22,13 +23,16 @@ def examine_scripts(
     """
     with throw_away_gateway(configuration) as gateway:
         inside = gateway.inside
-        here = Here(
-            names_of_globals(inside.site),
-            lambda method, path: _missing(inside.application, method, path),
-            tuple(configuration.destinations) if knows_remotes else None,
-            tuple(configuration.peers) if knows_remotes else None,
-        )
-        return examine(paths, here)
+
+        def here(lua: Dialect) -> Here:
+            return Here(
+                names_of_globals(inside.site, lua),
+                lambda method, path: _missing(inside.application, method, path),
+                tuple(configuration.destinations) if knows_remotes else None,
+                tuple(configuration.peers) if knows_remotes else None,
+            )
+
+        return examine(paths, configuration.scripts, here)
 
 
 def _missing(application: Application, method: str, path: str) -> str | None:

@@ -1,11 +1,13 @@
 """A whole legacy set, looked at: what it defines and uses, and all that is to be said of it."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.config.models import Scripts
 from gateway.errors import Fault
+from gateway.scripting import header
 from gateway.scripting.callbacks import CALLBACKS
 from gateway.scripting.check import grammar_faults
 from gateway.scripting.legacy import rules, shapes, uris
@@ -13,7 +15,7 @@ from gateway.scripting.legacy.findings import Finding, Here, LegacySet, Severity
 from gateway.scripting.legacy.known import NOT_CALLED_YET, ORTHANC_FUNCTIONS
 from gateway.scripting.legacy.reading import Call, Place, Reading, read
 from gateway.scripting.legacy.text import GAP, shown
-from gateway.scripting.runtime import without_preamble
+from gateway.scripting.runtime import Dialect, without_preamble
 from gateway.scripting.sources import Snapshot, by_short_names, snapshot_of
 
 _RULES: tuple[rules.Rule, ...] = (
@@ -54,16 +56,21 @@ class Examination:
         return any(finding.severity is Severity.BREAKS for finding in self.findings)
 
 
-def examine(paths: Sequence[Path], here: Here) -> Examination:
-    """Look at the files, in the order in which they would run. Nothing of them is run."""
-    named = by_short_names(paths)
-    snapshot = snapshot_of(named)
-    findings = [_fault(fault) for fault in snapshot.faults.values()]
-    reader = _Reader(snapshot)
+def examine(
+    paths: Sequence[Path], settings: Scripts, here: Callable[[Dialect], Here]
+) -> Examination:
+    """Look at the files, in the order in which they would run. Nothing of them is run.
+
+    here: what scripts of that Lua would find.
+    """
+    snapshot = snapshot_of(by_short_names(paths))
+    lua, faults = _dialect(snapshot, settings)
+    findings = [_fault(fault) for fault in (*snapshot.faults.values(), *faults)]
+    reader = _Reader(snapshot, lua)
     for name, text in snapshot.files.items():
         reader.add(name, text)
     reader.follow_modules()
-    legacy = LegacySet(reader.readings, reader.missing, here)
+    legacy = LegacySet(reader.readings, reader.missing, here(lua))
     findings += reader.findings
     findings += [finding for rule in _RULES for finding in rule(legacy)]
     order = {name: index for index, name in enumerate(reader.readings)}
@@ -71,18 +78,30 @@ def examine(paths: Sequence[Path], here: Here) -> Examination:
     return Examination(tuple(reader.readings), tuple(_used(legacy)), tuple(findings))
 
 
+def _dialect(snapshot: Snapshot, settings: Scripts) -> tuple[Dialect, Sequence[Fault]]:
+    """Which Lua the first file asks for, on behalf of all; and what is wrong with its header."""
+    for name, text in snapshot.files.items():
+        words = without_preamble(text).decode("utf-8", "replace")
+        try:
+            return header.parse(name, words, settings).lua, ()
+        except header.HeaderInvalid as exc:
+            return settings.lua, exc.faults
+    return settings.lua, ()
+
+
 class _Reader:
     """Reads files, and the modules that they require."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, lua: Dialect) -> None:
         self.readings: dict[str, Reading] = {}
         self.findings: list[Finding] = []
         self.missing: dict[str, tuple[Place, tuple[Path, ...]]] = {}
         self._snapshot = snapshot
+        self._lua = lua
 
     def add(self, name: str, text: bytes) -> None:
         """Read one file."""
-        faults = grammar_faults(name, text)
+        faults = grammar_faults(name, text, self._lua)
         self.findings += [_fault(fault) for fault in faults]
         try:
             reading = read(name, without_preamble(text))

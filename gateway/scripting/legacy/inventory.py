@@ -1,6 +1,7 @@
 """What a script has here, asked of a runtime: the list that rules are held against."""
 
 from gateway.scripting.header import LaneSettings
+from gateway.scripting.runtime import Dialect
 from gateway.scripting.script import LoadedScript, Script
 from gateway.scripting.site import Site
 
@@ -19,14 +20,17 @@ function Inventory()
   return names
 end
 """
-_LIMITS = LaneSettings(profile="trusted", timeout_s=30, memory_mb=64, concurrency=1)
+_TIMEOUT_S = 30
 
 
-def names_of_globals(site: Site) -> frozenset[str]:
+def names_of_globals(site: Site, lua: Dialect) -> frozenset[str]:
     """All globals of a trusted script, and what is in those that are tables: `os.execute`."""
-    loaded = LoadedScript(Script(_NAME, {_NAME: _LIST}, _LIMITS), site)
+    limits = LaneSettings(
+        profile="trusted", timeout_s=_TIMEOUT_S, memory_mb=64, concurrency=1, lua=lua
+    )
+    loaded = LoadedScript(Script(_NAME, {_NAME: _LIST}, limits), site)
     try:
-        found = loaded.ask("Inventory", timeout_s=_LIMITS.timeout_s)
+        found = loaded.ask("Inventory", timeout_s=_TIMEOUT_S)
     finally:
         loaded.close()
     return frozenset(found) if isinstance(found, list) else frozenset()

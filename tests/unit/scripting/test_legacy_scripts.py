@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.models import Scripts
 from gateway.scripting.legacy.examination import Examination, Used, examine
 from gateway.scripting.legacy.findings import Finding, Here, Severity
 from gateway.scripting.legacy.reading import read
@@ -42,7 +43,7 @@ def look(tmp_path):
         paths = [tmp_path / f"{letter}.lua" for letter, _ in zip("abc", scripts, strict=False)]
         for path, text in zip(paths, scripts, strict=True):
             path.write_text(text)
-        return examine(paths, here)
+        return examine(paths, Scripts(), lambda lua: here)
 
     return looked
 
@@ -196,6 +197,19 @@ def test_of_what_works_as_in_orthanc_nothing_is_said(look, script):
     assert look(FINE[script], here=CONFIGURED).findings == ()
 
 
+def test_the_first_file_says_which_lua_all_of_them_are_for(look):
+    division = "print(7 // 2)"
+
+    told = look(division).findings[0]
+    assert told.where == "a.lua:1"
+    assert "lua=5.4" in told.problem
+    assert look(f"-- gateway: lua=5.4\n{division}", division).findings == ()
+
+
+def test_a_header_that_is_wrong_is_told(look):
+    assert look("-- gateway: profil=trusted").findings[0].where == "a.lua:1"
+
+
 def test_one_file_may_use_what_another_sets(look):
     found = look("PACS = 'pacs'\nfunction helper() end", on_stored("helper(PACS)"))
     assert found.findings == ()
@@ -246,7 +260,7 @@ def test_findings_come_in_the_order_of_files_and_lines(look):
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
-    found = examine([tmp_path / "gone.lua"], HERE)
+    found = examine([tmp_path / "gone.lua"], Scripts(), lambda lua: HERE)
     assert [each.severity for each in found.findings] == [Severity.BREAKS]
     assert "cannot be read" in found.findings[0].problem
 
