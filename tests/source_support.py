@@ -136,7 +136,7 @@ def body(content: bytes, *, announced: int | None = None, **headers: str) -> Rep
         request.send_response(200)
         length = len(content) if announced is None else announced
         request.send_header("Content-Length", str(length))
-        for name, value in headers.items():
+        for name, value in {"Connection": "close", **headers}.items():
             request.send_header(name.replace("_", "-"), value)
         request.end_headers()
         request.wfile.write(content)
