@@ -10,7 +10,7 @@ from gateway.errors import Fault
 from gateway.scripting import header
 from gateway.scripting.callbacks import CALLBACKS
 from gateway.scripting.check import grammar_faults
-from gateway.scripting.legacy import rules, shapes, uris
+from gateway.scripting.legacy import filters, rules, shapes, uris
 from gateway.scripting.legacy.findings import Finding, Here, LegacySet, Severity, breaks
 from gateway.scripting.legacy.known import NOT_CALLED_YET, ORTHANC_FUNCTIONS
 from gateway.scripting.legacy.reading import Call, Place, Reading, read
@@ -21,6 +21,7 @@ from gateway.scripting.sources import Snapshot, by_short_names, snapshot_of
 _RULES: tuple[rules.Rule, ...] = (
     rules.functions, rules.unset_globals, rules.callbacks, rules.routes, rules.remotes,
     rules.modules, rules.loops, rules.jobs, rules.commands, rules.sending, shapes.keys,
+    filters.answers, filters.shared_globals,
 )  # fmt: skip
 # As lua/modules.lua has it.
 _USUAL_PLACES = (

@@ -143,6 +143,15 @@ OTHERWISE = {
     "a job of a primitive": (
         on_stored("SendToModality(instanceId, 'pacs')") + "\nfunction OnJobFailure(id) end",
         "differs", "a.lua:4", "tried again"),
+    "a filter of C-STORE": (
+        "function ReceivedCStoreInstanceFilter(dicom, origin, info) return 0 end", "differs",
+        "a.lua:1", "the opposite"),
+    "a filter that Orthanc has dropped": (
+        "function IsJpeg2000TransferSyntaxAccepted(aet, ip) return true end", "differs",
+        "a.lua:1", "since 1.9"),
+    "a global between a filter of requests and an event": (
+        "seen = 0\n" + on_stored("seen = seen + 1") + "\nfunction IncomingHttpRequestFilter(m)"
+        " return seen > 0 end", "differs", "a.lua:3", "GetKeyValue"),
     "a converter": (
         on_stored("os.execute('/usr/bin/gdcmconv --j2k ' .. tags.A .. ' out')"), "hint", "a.lua:2",
         "Transcode(id"),
