@@ -7,6 +7,7 @@ from orthanc_peer import Server
 
 from gateway.config.models import Codecs, Scripts
 from gateway.errors import ScriptError
+from gateway.model import Origin, OriginKind
 from gateway.scripting.site import Site
 from gateway.scripting.snippet import run_snippet
 
@@ -16,7 +17,7 @@ Profile = Literal["trusted", "sandboxed"]
 def ours(line: bytes, profile: Profile = "sandboxed") -> str:
     site = Site({}, Codecs().options())
     try:
-        return run_snippet(line, Scripts(profile=profile), site)
+        return run_snippet(line, Scripts(profile=profile), site, asked_by=Origin(OriginKind.REST))
     except ScriptError as exc:
         return f"error: {exc}"
 

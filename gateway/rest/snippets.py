@@ -5,6 +5,7 @@ from werkzeug import Request, Response
 from gateway.config.models import Scripts
 from gateway.errors import ScriptError
 from gateway.rest.answers import text_answer
+from gateway.rest.application import origin_of
 from gateway.rest.errors import ApiError, Fault
 from gateway.rest.patience import seconds_left
 from gateway.rest.routes import Route
@@ -20,7 +21,12 @@ def snippet_routes(services: Services) -> tuple[Route, ...]:
         if not settings.http.execute_lua:
             return Response(status=403)
         try:
-            printed = run_snippet(request.get_data(), _in_time(settings.scripts), services.site())
+            printed = run_snippet(
+                request.get_data(),
+                _in_time(settings.scripts),
+                services.site(),
+                asked_by=origin_of(request),
+            )
         except ScriptError as error:
             raise ApiError(Fault.CANNOT_EXECUTE_LUA, str(error)) from error
         return text_answer(printed)

@@ -16,6 +16,7 @@ from gateway.errors import (
     IdentifierMissing,
     InstanceMismatch,
     InstanceUnreadable,
+    LoopNoticed,
     StorageFull,
 )
 from gateway.logs import logger
@@ -70,6 +71,8 @@ def receive(services: Services, body: Readable, origin: Origin) -> Any:
         raise ApiError(Fault.BAD_FILE_FORMAT, "Received an empty DICOM file")
     try:
         return _receive_file(services, file, origin)
+    except LoopNoticed as loop:
+        raise ApiError(Fault.CANNOT_STORE, str(loop)) from None
     except IdentifierMissing:
         raise ApiError(Fault.INEXISTENT_TAG) from None
     except (InstanceUnreadable, InstanceMismatch):
@@ -110,6 +113,8 @@ def _receive_archive(
             with device_errors():
                 file.writelines(pieces)
             return _receive_members(services, file, origin)
+    except LoopNoticed as loop:
+        raise ApiError(Fault.CANNOT_STORE, str(loop)) from None
     except StorageFull:
         raise ApiError(Fault.FULL_STORAGE) from None
     finally:

@@ -124,14 +124,22 @@ class LoadedScript:
     """
 
     def __init__(
-        self, script: Script, site: Site, say: Callable[[str], None] | None = None
+        self,
+        script: Script,
+        site: Site,
+        say: Callable[[str], None] | None = None,
+        *,
+        generation: int = 1,
     ) -> None:
-        """say: is told what the script prints, in place of the log. Raises ScriptError."""
+        """say: is told what the script prints, in place of the log. Raises ScriptError.
+
+        generation: of what it hands to the gateway when no event makes it do so; see Origin.
+        """
         self.script = script
         self._site = site
         self._say = say or self._log
         self._plan: Plan | None = None
-        self._generation = 1
+        self._own_generation = self._generation = generation
         settings = script.settings
         self._shell = Shell(lambda: self._runtime.seconds_left)
         runner = Runner(script.name, lambda: self.origin, lambda: self._runtime.seconds_left)
@@ -176,7 +184,7 @@ class LoadedScript:
             self._runtime.call(callback, *arguments, timeout_s=self.script.settings.timeout_s)
         finally:
             self._plan = None
-            self._generation = 1
+            self._generation = self._own_generation
         return plan.steps
 
     def ask(self, callback: str, *arguments: object, timeout_s: float) -> Answer:

@@ -55,7 +55,8 @@ def loaded(source: str, site: Site, **settings: object) -> LoadedScript:
 
 def said(source: str, site: Site, **settings: object) -> str:
     """What a script prints, each line of it."""
-    return run_snippet(source.encode(), Scripts(**settings), site).rstrip("\n")
+    asked_by = Origin(OriginKind.REST)
+    return run_snippet(source.encode(), Scripts(**settings), site, asked_by=asked_by).rstrip("\n")
 
 
 # --- REST -----------------------------------------------------------------------------------------
@@ -252,6 +253,22 @@ def test_a_script_runs_lines_by_the_interface(api):
     source = "print(RestApiPost('/tools/execute-script', [[print('in', 'there')]]))"
 
     assert said(source, api.site) == "in, there"
+
+
+def test_a_loop_that_goes_through_lines_is_cut(api):
+    """Else a script could send its uploads that way, for ever."""
+    image = file_bytes(made_ct(1))
+    api.site.outside.key_values.put("s", "image", image)
+    lines = b"print(RestApiPost('/instances', GetKeyValue('s', 'image')))"
+    limit = api.services.settings.scripts.loop_limit
+
+    def stored_by(generation: int) -> str:
+        asked_by = Origin(OriginKind.LUA, generation=generation)
+        return run_snippet(lines, Scripts(), api.site, asked_by=asked_by)
+
+    assert "5 times in a row" in stored_by(limit + 1)
+    assert api.get_json("/instances") == []
+    assert '"Status" : "Success"' in stored_by(limit)
 
 
 def test_lines_that_run_themselves_for_ever_end(api):
