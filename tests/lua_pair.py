@@ -5,10 +5,11 @@ keeps and sends is compared.
 import json
 import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -65,12 +66,19 @@ class ScriptedPair:
 
 @contextmanager
 def scripted_pair(
-    folder: Path, scripts: Sequence[str], **configuration: Any
+    folder: Path,
+    scripts: Sequence[str],
+    own: Mapping[str, dict[str, Any]] = MappingProxyType({}),
+    **configuration: Any,
 ) -> Iterator[ScriptedPair]:
-    """Both servers over empty folders, with these scripts as LuaScripts of one orthanc.json."""
+    """Both servers over empty folders, with these scripts as LuaScripts of one orthanc.json.
+
+    own: what only the "orthanc" or only the "gateway" has in its file.
+    """
+    theirs, ours = (configuration | own.get(name, {}) for name in ("orthanc", "gateway"))
     with (
-        _orthanc(folder / "orthanc", scripts, configuration) as orthanc,
-        _gateway(folder / "gateway", scripts, configuration) as gateway,
+        _orthanc(folder / "orthanc", scripts, theirs) as orthanc,
+        _gateway(folder / "gateway", scripts, ours) as gateway,
     ):
         yield ScriptedPair(orthanc, gateway)
 

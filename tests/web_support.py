@@ -3,18 +3,30 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BINARY = bytes(range(256))
 LARGE_BYTES = 40 << 20
 
 
+@dataclass(frozen=True)
+class Asked:
+    """One request that came. headers: in their order, names in lower case."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
 class Web:
-    """`web.url("/echo")`. asked: what came, as "METHOD path body"."""
+    """`web.url("/echo")`. asked: what came, as "METHOD path body"; requests: the same in full."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.asked: list[str] = []
+        self.requests: list[Asked] = []
         self.is_asked = threading.Event()
         self.is_over = threading.Event()  # servers that wait do so until then
 
@@ -29,6 +41,8 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.web.asked.append(f"{self.command} {self.path} {body.decode('latin-1')}".rstrip())
+        headers = tuple((name.lower(), value) for name, value in self.headers.items())
+        self.web.requests.append(Asked(self.command, self.path, headers, body))
         self.web.is_asked.set()
         kind, _, rest = self.path[1:].partition("/")
         getattr(self, f"answer_{kind}", self.answer_echo)(body, rest)
@@ -47,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, "\n".join(lines).encode())
 
     def answer_status(self, body: bytes, rest: str) -> None:
-        self._answer(int(rest), b"why", {"X-Why": "because"})
+        self._answer(int(rest.partition("?")[0]), b"why", {"X-Why": "because"})
 
     def answer_redirect(self, body: bytes, rest: str) -> None:
         self._answer(int(rest), b"", {"Location": "/echo"})
