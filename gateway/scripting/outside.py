@@ -175,10 +175,11 @@ class OutsideCalls:
             answer = ask()
             if answer.status in _SUCCESSES:
                 return True, answer.body
-            problem = _problem(answer)
+            problem, details = _problem(answer)
+            # Details may quote what was asked for, which may be of a patient: not into the log.
             self._log(line, about, problem, status=answer.status)
             words = (word for header in answer.headers.items() for word in header)
-            return False, answer.status, problem, *words
+            return False, answer.status, f"{problem}: {details}" if details else problem, *words
 
         return self._tried(line, about, asked)
 
@@ -209,15 +210,15 @@ class OutsideCalls:
         )
 
 
-def _problem(answer: HttpAnswer) -> str:
-    """What went wrong, in the words of our REST interface, or of the standard."""
+def _problem(answer: HttpAnswer) -> tuple[str, str]:
+    """What went wrong, in the words of our REST interface, or of the standard; and its details."""
     try:
         said = json.loads(answer.body) if answer.body[:1] == b"{" else {}
     except ValueError:
         said = {}
     if message := said.get("Message"):
-        return str(message)[:_MOST_LETTERS]
-    return HTTPStatus(answer.status).phrase if answer.status in _STATUSES else "no success"
+        return str(message)[:_MOST_LETTERS], str(said.get("Details", ""))[:_MOST_LETTERS]
+    return HTTPStatus(answer.status).phrase if answer.status in _STATUSES else "no success", ""
 
 
 _STATUSES = frozenset(HTTPStatus)

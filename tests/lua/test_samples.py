@@ -50,7 +50,7 @@ def test_an_image_is_compressed_and_its_result_forwarded():
 def test_the_stored_image_is_replaced_when_the_setting_says_so():
     event = make_event(1, TransferSyntax=EXPLICIT_LE)
 
-    transcode, _ = compression(REPLACE_STORED="true").on_stored_instance(event, {})
+    transcode, _ = on_stored_instance(compression(REPLACE_STORED="true"), event, {})
 
     assert transcode.parameters["replace"] is True
 
