@@ -80,7 +80,7 @@ def assemble(
         write_trailer(out, source, end, plan.target, is_derived=plan.loses)
     expected = Expected(
         plan.target,
-        tags(source.header),
+        tags(source.header, also_named=False),
         _pieces(spooled),
         value_bytes=sum(lengths),
         frames=len(lengths) if plan.target.is_encapsulated else 0,

@@ -21,7 +21,7 @@ def encode_header(source: Source, path: Path, syntax: TransferSyntax, limits: Li
     nested.make_native(source.header, source.syntax, limits)
     headers.revise(source.header)
     with created(path, source, syntax):
-        return Expected(syntax, tags(source.header))
+        return Expected(syntax, tags(source.header, also_named=False))
 
 
 def repack(
@@ -62,7 +62,7 @@ def _expected(
     """The same bytes, read once more from the source, and nothing but them."""
     return Expected(
         syntax,
-        tags(source.header),
+        tags(source.header, also_named=False),
         value=_parts(source, pixels, length),
         value_bytes=length,
     )

@@ -49,23 +49,24 @@ class Context:
     encoding: str = "latin_1"
     signed_pixels: bool = False
     depth: int = 0
+    also_named: bool = True
 
 
-def tags(dataset: Dataset) -> dict[str, Any]:
+def tags(dataset: Dataset, *, also_named: bool = True) -> dict[str, Any]:
     """Keyword -> text; a sequence -> a list of such tables. Reads `dataset` up to Pixel Data.
 
     - Multiple values are joined by a backslash; an empty value is "", an absent one is missing.
     - Trailing spaces, and whatever follows a NUL, are padding and removed.
     - Binary values (OB, OD, OF, OL, OV, OW, and UN unless it is short plain text) are missing.
-    - Private and unknown elements are named `gggg,eeee` in lower-case hex, and what Orthanc or the
-      site calls them besides, but never by a keyword of PS3.6; group lengths are missing.
+    - Private and unknown elements are named `gggg,eeee` in lower-case hex, and, if also_named, what
+      Orthanc or the site calls them, but never by a keyword of PS3.6; group lengths are missing.
     - Floating-point values have 17 significant digits, attribute tags look like `0018,1063`.
     - Of overlays and curves (60xx, 50xx), which share their keywords, the last one is given.
 
     Never raises: a value that is not what its VR demands is given as the text it is; a sequence
     that cannot be parsed is empty.
     """
-    return _table(dataset, Context())
+    return _table(dataset, Context(also_named=also_named))
 
 
 def text_of(dataset: Dataset, tag: int) -> str | None:
@@ -96,10 +97,15 @@ def _table(dataset: Dataset, outer: Context) -> dict[str, Any]:
             value = _converted(element.value, element.VR, context)
         if value is not None:
             table[tag_name(tag)] = value
-            also = element_name(tag, creator_of(dataset, tag))
-            if also != UNKNOWN and also not in keyword_dict:
+            if context.also_named and (also := _other_name(dataset, tag)):
                 table[also] = value
     return table
+
+
+def _other_name(dataset: Dataset, tag: BaseTag) -> str:
+    """What Orthanc or the site calls an element, "" when that is nothing of its own."""
+    name = element_name(tag, creator_of(dataset, tag))
+    return "" if name == UNKNOWN or name in keyword_dict else name
 
 
 def context_of(dataset: Dataset, outer: Context) -> Context:

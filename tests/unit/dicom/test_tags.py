@@ -261,3 +261,10 @@ def test_an_empty_element_of_a_vr_that_nobody_knows_is_empty():
     dataset = read(element(0x00280103, "QQ", b""))
     assert text_of(dataset, 0x00280103) == ""
     assert tags(dataset) == {"PixelRepresentation": ""}
+
+
+def test_names_besides_are_for_scripts_and_left_out_where_files_are_compared():
+    dataset = Dataset()
+    dataset.private_block(0x0009, "GEMS_IDEN_01", create=True).add_new(0x02, "SH", "CT01")
+    assert tags(dataset)["SuiteId"] == tags(dataset)["0009,1002"] == "CT01"
+    assert tags(dataset, also_named=False).keys() == {"0009,0010", "0009,1002"}
