@@ -1,16 +1,21 @@
 """`gateway check-scripts` and `gateway try`, as an administrator who moves in would type them."""
 
 import json
+import logging
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from gateway_process import ENVIRONMENT, GATEWAY
 from images import made_ct, save
 from typer.testing import CliRunner
 
+from gateway import logs
 from gateway.cli import app
+from gateway.dicom import charsets
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +25,17 @@ function OnStoredInstance(instanceId, tags, metadata, origin)
   SendToModality(instanceId, 'pacs')
 end
 """
+
+
+@pytest.fixture(autouse=True)
+def unchanged_process(monkeypatch) -> Iterator[None]:
+    """Commands that run in this process leave its logs and its texts as they were."""
+    configured, encoding = structlog.get_config(), charsets.default_encoding()
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    monkeypatch.setattr(logs, "configure", lambda *_: structlog.configure(wrapper_class=quiet))
+    yield
+    structlog.configure(**configured)
+    charsets.set_default_encoding(encoding)
 
 
 def gateway(*arguments: object) -> Any:
