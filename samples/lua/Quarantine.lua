@@ -8,8 +8,10 @@
 --     curl http://localhost:8042/tools/find -d '{"Level": "Study", "Query": {},
 --                                                "Labels": ["quarantine"], "Expand": true}'
 --
--- Whoever mends it (POST /studies/{id}/modify) makes new instances, which come by here like those
--- of a modality, and pass.
+-- Whoever mends it makes new instances, which come by here like those of a modality, and pass:
+--
+--     curl http://localhost:8042/patients/{id}/modify -d '{"Replace": {"PatientID": "123456"},
+--                                                          "Force": true, "KeepSource": false}'
 --
 -- In Orthanc: from version 1.12 on, which knows labels, as it is.
 

@@ -1,16 +1,28 @@
-"""Every sample loads as it is and does what its first lines say."""
+"""Every sample is without fault, samples/README.md tells the truth of it, and two of them plan what
+their first lines say. For what the others do, see tests/integration/test_sample_scripts.py.
+"""
 
+import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scripting_support import INSTANCE_ID, load, make_event, on_stored_instance
 
-from gateway.config.models import Scripts
+from gateway.config.models import Configuration, Scripts
 from gateway.dicom.syntaxes import lookup
 from gateway.model import Action
 from gateway.scripting.check import check_folder
 
-SAMPLES = Path(__file__).parents[2] / "samples" / "lua"
+FOLDER = Path(__file__).parents[2] / "samples"
+SAMPLES = FOLDER / "lua"
+EVERY = sorted(FOLDER.rglob("*.lua"))
+# | [Name](path) | what it shows | callbacks | functions |
+TABLE = dict(
+    re.findall(r"^\| \[.*?\]\((.*?)\) \| (.*) \|$", (FOLDER / "README.md").read_text(), re.M)
+)
 JPEG = "1.2.840.10008.1.2.4.50"
 EXPLICIT_LE, J2K_LOSSLESS, J2K = (
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91",
@@ -29,8 +41,44 @@ def compression(**replaced: str):
     return load(source, name="AutomatedJpeg2kCompression.lua")
 
 
-def test_no_sample_has_a_fault():
-    assert check_folder(SAMPLES, Scripts()) == []
+@pytest.mark.parametrize("folder", [SAMPLES, SAMPLES / "legacy", FOLDER / "orthanc"])
+def test_no_sample_has_a_fault(folder):
+    assert check_folder(folder, Scripts()) == []
+
+
+@pytest.fixture(scope="module")
+def examined() -> Callable[[Path], Any]:
+    from gateway.trial.examine import examine_scripts
+
+    return cache(lambda path: examine_scripts([path], Configuration(), knows_remotes=False))
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
+def test_no_sample_uses_what_is_not_there(examined, path):
+    found = examined(path)
+
+    assert not found.would_break, found.findings
+    assert {each.status for each in found.used} <= {""}
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.lua")), ids=lambda path: path.stem)
+def test_the_table_of_samples_names_the_callbacks_and_functions_of_each(examined, path):
+    used = examined(path).used
+    callbacks, functions = TABLE[f"lua/{path.name}"].split(" | ")[-2:]
+
+    assert names(callbacks) == {each.name for each in used if each.kind == "callback"}
+    assert names(functions) == {each.name for each in used if each.kind == "function"}
+
+
+def names(cell: str) -> set[str]:
+    return set(re.findall(r"`(.*?)`", cell))
+
+
+@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.lua")), ids=lambda path: path.stem)
+def test_a_sample_says_whether_it_runs_in_orthanc(path):
+    has_own_steps = re.search(r"\b(Transcode|transcode_ladder)\(", path.read_text())
+
+    assert ("-- In Orthanc: " in path.read_text()) is not bool(has_own_steps)
 
 
 def test_an_image_is_compressed_and_its_result_forwarded():
