@@ -89,7 +89,10 @@ class FilterRuntime:
 
     def _load(self) -> ScriptError | None:
         try:
-            self._loaded = LoadedScript(self._script, self._site)
+            # Orthanc runs the legacy set a second time for its filters, without Initialize: what
+            # that does, it does once.
+            has_life = not self._script.is_legacy
+            self._loaded = LoadedScript(self._script, self._site, has_life=has_life)
         except ScriptError as exc:
             return exc
         except Exception as exc:  # a border: our fault must reach whoever waits for an answer

@@ -130,15 +130,18 @@ class LoadedScript:
         say: Callable[[str], None] | None = None,
         *,
         generation: int = 1,
+        has_life: bool = True,
     ) -> None:
         """say: is told what the script prints, in place of the log. Raises ScriptError.
 
         generation: of what it hands to the gateway when no event makes it do so; see Origin.
+        has_life: Initialize and Finalize are called.
         """
         self.script = script
         self._site = site
         self._say = say or self._log
         self._plan: Plan | None = None
+        self._has_life = has_life
         self._own_generation = self._generation = generation
         settings = script.settings
         self._shell = Shell(lambda: self._runtime.seconds_left)
@@ -198,7 +201,8 @@ class LoadedScript:
 
     def finalize(self) -> None:
         """Tell the script that its runtime ends. Raises ScriptError."""
-        self._call_if_defined(FINALIZE.name)
+        if self._has_life:
+            self._call_if_defined(FINALIZE.name)
 
     def close(self) -> None:
         """Forget the runtime, and end the commands that it has started and not waited for."""
@@ -218,7 +222,8 @@ class LoadedScript:
         self.callbacks = tuple(
             callback.name for callback in CALLBACKS if self._runtime.defines(callback.name)
         )
-        self._call_if_defined(INITIALIZE.name)
+        if self._has_life:
+            self._call_if_defined(INITIALIZE.name)
 
     def _call_if_defined(self, callback: str) -> None:
         if callback in self.callbacks:

@@ -310,6 +310,17 @@ def test_variables_stay_from_one_question_to_the_next(filters):
     assert [received(asked).keeps for _ in range(4)] == [True, True, False, True]
 
 
+def test_what_the_legacy_set_does_in_initialize_it_does_once(site, tmp_path):
+    """As in Orthanc, whose filters run in a second state, which never calls it."""
+    path = tmp_path / "legacy.lua"
+    path.write_text("n = 0 function Initialize() n = n + 1 print('begun') end\n" + TRIVIAL)
+    with capture_logs() as logs:
+        site.start(legacy=[path], filter_timeout_s=2)
+        site.until_runs("LuaScripts")
+        assert received(site.host.filters) == KEPT
+    assert says(logs) == ["begun"]
+
+
 def test_a_filter_does_not_wait_for_the_lane(filters, site, tmp_path):
     began = tmp_path / "began"
     asked = filters(
