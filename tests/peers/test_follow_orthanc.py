@@ -131,6 +131,7 @@ def test_an_orthanc_is_emptied_when_that_is_wished(tmp_path):
 
 
 @needs_orthanc
+@pytest.mark.long
 def test_an_orthanc_with_users_and_a_password_is_followed(tmp_path):
     archive = Archive()
     users = {"AuthenticationEnabled": True, "RegisteredUsers": {"alice": "secret"}}
@@ -144,6 +145,7 @@ def test_an_orthanc_with_users_and_a_password_is_followed(tmp_path):
 
 
 @needs_orthanc
+@pytest.mark.long
 def test_whole_studies_are_taken_once_orthanc_calls_them_stable(tmp_path):
     archive = Archive()
     with archive.listening(), orthanc(tmp_path, StableAge=1) as old:
@@ -157,6 +159,7 @@ def test_whole_studies_are_taken_once_orthanc_calls_them_stable(tmp_path):
 
 
 @needs_orthanc
+@pytest.mark.long
 def test_an_orthanc_that_is_killed_is_followed_when_it_is_back(tmp_path):
     made, archive = images(60), Archive()
     with archive.listening(), orthanc(tmp_path) as old:
@@ -176,6 +179,7 @@ def test_an_orthanc_that_is_killed_is_followed_when_it_is_back(tmp_path):
 
 
 @needs_orthanc
+@pytest.mark.long
 def test_an_orthanc_that_lost_its_database_is_followed_from_its_beginning(tmp_path):
     made, archive = images(20), Archive()
     with archive.listening(), orthanc(tmp_path) as old:
@@ -194,6 +198,7 @@ def test_an_orthanc_that_lost_its_database_is_followed_from_its_beginning(tmp_pa
 
 
 @needs_orthanc
+@pytest.mark.long
 def test_a_gateway_that_is_killed_on_the_way_loses_nothing_and_tells_scripts_once(tmp_path):
     made, archive = images(MANY), Archive()
     with archive.listening(), orthanc(tmp_path) as old:
@@ -212,6 +217,7 @@ def test_a_gateway_that_is_killed_on_the_way_loses_nothing_and_tells_scripts_onc
         assert set(archive.deliveries) == uids(made)
 
 
+@pytest.mark.long
 def test_a_gateway_follows_a_gateway(tmp_path):
     made, archive = images(30), Archive()
     first = GatewayProcess(tmp_path / "first", "store.stable_age_s = 1\n")
