@@ -5,7 +5,8 @@
 -- When the service cannot be reached or does not answer 2xx, the event is parked with the reason,
 -- and no study is forgotten: `gateway queue retry --all` tells them again.
 --
--- In Orthanc: runs as it is, but an answer that is an error goes unnoticed there.
+-- In Orthanc: as it is in versions that know SetHttpTimeout, which 1.10.1 does not; but an answer
+-- that is an error goes unnoticed there.
 
 -- What you may want to change -----------------------------------------------------------------
 
@@ -15,6 +16,11 @@ local URL = 'https://hub.example/studies'
 local USER, PASSWORD = 'gateway', os.getenv('HUB_PASSWORD')
 
 -- The rest ------------------------------------------------------------------------------------
+
+-- Numbers out of JSON are fractions in Orthanc, where 1 would be told as "1.0".
+local function whole(number)
+  return ('%d'):format(number or 0)
+end
 
 function Initialize()
   SetHttpTimeout(20) -- seconds, for one whole request
@@ -30,7 +36,7 @@ function OnStableStudy(studyId, tags, metadata)
     id = studyId,
     study = tags.StudyInstanceUID,
     accession = tags.AccessionNumber,
-    instances = statistics.CountInstances,
+    instances = whole(statistics.CountInstances),
   }, true)
   local answer, why = HttpPost(URL, body, { ['Content-Type'] = 'application/json' })
   if not answer or why then
