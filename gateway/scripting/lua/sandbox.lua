@@ -151,6 +151,30 @@ modules(globals, loaded, ask, fail, profile == 'trusted' and io.open or nil)
 
 add(outside(ask, fail, position, limits, tostring, globals.ParseJson, profile == 'trusted'), globals)
 
+-- What answers nil says why in a second result, and Orthanc says nothing: so in `DumpJson(ParseJson(text))`
+-- or `table.insert(list, RestApiGet(uri))`, the first alone is meant.
+local function heedless(f)
+  return function(...)
+    local first, second = ...
+    if first == nil and (type(second) == 'string' or type(second) == 'table') then
+      return f(nil)
+    end
+    return f(...)
+  end
+end
+
+for _, name in pairs({ 'DumpJson', 'PrintRecursive', 'tonumber' }) do
+  globals[name] = heedless(globals[name])
+end
+
+local insert = globals.table.insert
+function globals.table.insert(list, ...)
+  if select('#', ...) == 2 and (...) == nil then -- without a place, which is an error in any Lua
+    return insert(list, nil)
+  end
+  return insert(list, ...)
+end
+
 if profile == 'trusted' then
   globals.io, loaded.io = io, io
   add(popen(ask, fail), io)
