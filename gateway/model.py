@@ -146,8 +146,8 @@ class Event:
     """One entry of the outbox, as a lane sees it.
 
     subject: the id of the instance, series, study, patient or job that it is about. version,
-    origin, metadata: of the instance that was stored; of other events the version is None, and the
-    rest is asked for when the event is handled.
+    origin, metadata: of the instance that was stored; of other events the version is None, the
+    origin tells the generation of what led to it, and the rest is asked for when it is handled.
     """
 
     event_id: int

@@ -65,8 +65,11 @@ class Ingest(Protocol):
         """Begin to receive a data set encoded in `transfer_syntax_uid`, without preamble or meta.
 
         metadata: noted of the instance before anybody hears of it, such as ModifiedFrom. Raises
-        StorageFull.
+        StorageFull, LoopNoticed.
         """
+
+    def check_loop(self, origin: Origin) -> None:
+        """Raises LoopNoticed: nothing from there is taken, see Origin.generation."""
 
 
 class EventQueue(Protocol):

@@ -245,7 +245,7 @@ class JobEngine:
         if self._durable:
             saved = self._table.save(job.row, told)
         elif told is not None:
-            saved = self._table.tell(told, job.job_id)
+            saved = self._table.tell(told, job.job_id, job.row.generation)
         else:
             return None
         self._latest_write = saved

@@ -33,6 +33,8 @@ class Fault(Enum):
         409,
     )
     CANNOT_STORE = (2018, "Cannot store an instance", 500)
+    # Orthanc knows no loops: its numbers from here on are left to others.
+    LOOP = (1_000_000, "Scripts answer what scripts have stored, for ever", 508)
     CANNOT_EXECUTE_LUA = (2031, "Cannot execute a Lua command", 500)
     NO_PREDICATE = (
         2034,

@@ -8,6 +8,7 @@ from gateway.errors import AnswerTooLarge, TimeIsOver
 from gateway.ports import HttpAnswer, Patience, RestRequest
 from gateway.rest.application import Application
 from gateway.rest.errors import Fault
+from gateway.rest.generations import asking_in
 from gateway.rest.patience import patience_of
 
 _BAD_URI = HttpAnswer(
@@ -26,7 +27,7 @@ class InProcessApi:
         path = request.uri.partition("?")[0]
         if not path.startswith("/") or "//" in path:
             return _BAD_URI
-        with patience_of(patience.seconds_left):
+        with patience_of(patience.seconds_left), asking_in(request.origin.generation):
             response = self._application.call(
                 request.method,
                 request.uri,

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from gateway.rest.errors import Fault
+from gateway.rest.generations import generation
 from gateway.rest.jobs import JobKind, JobState, JobView
 from gateway.store.jobs import JobRow
 from gateway.store.times import as_datetime
@@ -148,5 +149,11 @@ def new_job(kind: JobKind, request: Mapping[str, Any], priority: int) -> Job:
             created_at=time.time(),
             completed_at=None,
             run_seconds=0.0,
+            generation=_generation_of(kind),
         )
     )
+
+
+def _generation_of(kind: JobKind) -> int:
+    """Of what it stores; of what made a script ask for it, when it stores nothing."""
+    return generation() if kind.stores else max(0, generation() - 1)

@@ -77,12 +77,13 @@ or a resubmission: it must be able to. Raises ApiError."""
 class JobKind:
     """name: Orthanc's type of the job, as DicomModalityStore. describe: content from the start.
 
-    The request is JSON: it is kept, and outlives a restart.
+    stores: its results are new instances. The request is JSON: it is kept, and outlives a restart.
     """
 
     name: str
     work: Work
     describe: Callable[[Mapping[str, Any]], Mapping[str, Any]] = field(default=lambda request: {})
+    stores: bool = False
 
 
 class Jobs(Protocol):

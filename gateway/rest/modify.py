@@ -9,8 +9,8 @@ from werkzeug import Request, Response
 
 from gateway.dicom.modify import BadValue, Uids
 from gateway.dicom.texts import DoesNotFit
-from gateway.errors import GatewayError, TranscodeError
-from gateway.model import Level
+from gateway.errors import GatewayError, LoopNoticed, TranscodeError
+from gateway.model import Level, Origin
 from gateway.rest import fields
 from gateway.rest.answers import json_object
 from gateway.rest.application import origin_of
@@ -36,7 +36,7 @@ _STAGED = "m"
 
 def modify_routes(services: Services) -> tuple[Route, ...]:
     """Modification and anonymization on all levels."""
-    services.jobs.register(JobKind(KIND, ModifyJob(services).work, ModifyJob.describe))
+    services.jobs.register(JobKind(KIND, ModifyJob(services).work, ModifyJob.describe, stores=True))
     handlers = _Handlers(services)
     operations = (("modify", False), ("anonymize", True))
     return tuple(
@@ -59,6 +59,8 @@ class _Handlers:
         def handler(request: Request, resource_id: str) -> Response:
             body = json_object(request)
             asked_of(body, level, anonymize=anonymize)
+            origin = origin_of(request)
+            _check_loop(self._services, origin)
             submission = submission_of(body)
             resource = resource_of(self._services, level, resource_id)
             instances = self._services.catalogue.related(resource, Level.INSTANCE)
@@ -68,7 +70,7 @@ class _Handlers:
                 "InstancesCount": len(instances),
                 "KeepSource": fields.boolean(body, "KeepSource", True),
                 "Level": level,
-                "Origin": asdict(origin_of(request)),
+                "Origin": asdict(origin),
                 "Permissive": fields.boolean(body, "Permissive", False),
                 "Resource": resource_id,
                 # What new identifiers are made with: the same ones, should it have to begin anew.
@@ -107,6 +109,14 @@ class _Handlers:
             return whole_file(staged.path, "application/dicom")
         finally:
             staged.discard()  # what is open can be read all the same
+
+
+def _check_loop(services: Services, origin: Origin) -> None:
+    """At once: what a script is told when the job has failed, it may answer with another job."""
+    try:
+        services.ingest.check_loop(origin)
+    except LoopNoticed as loop:
+        raise ApiError(Fault.LOOP, str(loop)) from None
 
 
 def _refused(error: Exception, asked: Asked) -> ApiError:

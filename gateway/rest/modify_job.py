@@ -14,6 +14,7 @@ from gateway.errors import (
     FilterFailed,
     GatewayError,
     InstanceMismatch,
+    LoopNoticed,
     StorageFull,
 )
 from gateway.logs import logger
@@ -194,6 +195,8 @@ def refused(error: Exception, instance_id: str = "") -> ApiError:
         return ApiError(Fault.BAD_FILE_FORMAT, f"While creating a DICOM instance, {error}")
     if isinstance(error, DoesNotFit):
         return ApiError(Fault.BAD_REQUEST, "the character set lacks characters of the data set")
+    if isinstance(error, LoopNoticed):
+        return ApiError(Fault.LOOP, str(error))
     if isinstance(error, StorageFull):
         return ApiError(Fault.FULL_STORAGE, str(error))
     if isinstance(error, FilterFailed):

@@ -72,7 +72,7 @@ def receive(services: Services, body: Readable, origin: Origin) -> Any:
     try:
         return _receive_file(services, file, origin)
     except LoopNoticed as loop:
-        raise ApiError(Fault.CANNOT_STORE, str(loop)) from None
+        raise ApiError(Fault.LOOP, str(loop)) from None
     except IdentifierMissing:
         raise ApiError(Fault.INEXISTENT_TAG) from None
     except (InstanceUnreadable, InstanceMismatch):
@@ -114,7 +114,7 @@ def _receive_archive(
                 file.writelines(pieces)
             return _receive_members(services, file, origin)
     except LoopNoticed as loop:
-        raise ApiError(Fault.CANNOT_STORE, str(loop)) from None
+        raise ApiError(Fault.LOOP, str(loop)) from None
     except StorageFull:
         raise ApiError(Fault.FULL_STORAGE) from None
     finally:

@@ -71,7 +71,7 @@ class Handler:
             log.debug("event is about what is gone", script=self._lane, event_id=event.event_id)
             return ()
         if facts is None:
-            return self._call(loaded, event.kind, [event.subject], None, give_up)
+            return self._call(loaded, event.kind, [event.subject], event.origin, give_up)
         told = (event.subject, facts.tags, facts.metadata, origin_table(facts.origin))
         return self._call(loaded, event.kind, told, facts.origin, give_up)
 

@@ -99,7 +99,11 @@ class OutsideCalls:
         )
         api = self._around.rest_api
         about = f"{request.method} {path.partition('?')[0]}"
-        return self._answered(line, about, lambda: api.call(request, self._patience(room_bytes)))
+        outcome = self._answered(line, about, lambda: api.call(request, self._patience(room_bytes)))
+        if outcome[:2] == (False, HTTPStatus.LOOP_DETECTED):
+            # Legacy scripts go on and delete the original, whose successor was just refused.
+            raise Refused(outcome[2])
+        return outcome
 
     # --- other servers ---------------------------------------------------------------------------
 

@@ -68,12 +68,13 @@ class StoreIngest:
     ) -> "StoreArrival":
         """See the port. Raises StorageFull, LoopNoticed, StoreError."""
         self._check_room()
-        self._check_loop(origin)
+        self.check_loop(origin)
         return StoreArrival(
             self, sop_class_uid, sop_instance_uid, transfer_syntax_uid, origin, metadata
         )
 
-    def _check_loop(self, origin: Origin) -> None:
+    def check_loop(self, origin: Origin) -> None:
+        """See the port."""
         if origin.generation <= self._loop_limit:
             return
         self._metrics.errors.labels(LoopNoticed.kind).inc()

@@ -29,6 +29,7 @@ class JobRow:
     """A job as it is kept. Times are UTC seconds since the epoch.
 
     content: what clients see of it. outputs: media type of each file that it has made, by name.
+    generation: see Origin; of the instances that it stores, or of what a script submitted it for.
     """
 
     job_id: str
@@ -44,6 +45,7 @@ class JobRow:
     created_at: float
     completed_at: float | None
     run_seconds: float
+    generation: int = 0
 
 
 def replace_request(connection: Connection, job_id: str, request: Mapping[str, Any]) -> None:
@@ -75,13 +77,15 @@ class JobTable:
         def write(connection: Connection) -> None:
             connection.execute(_SAVE, columns)
             if told is not None:
-                add_notice(connection, told, row.job_id, time.time())
+                add_notice(connection, told, row.job_id, time.time(), row.generation)
 
         return self._write(write)
 
-    def tell(self, told: EventKind, job_id: str) -> Future[None]:
+    def tell(self, told: EventKind, job_id: str, generation: int = 0) -> Future[None]:
         """Tell the lanes of a job that is not kept."""
-        return self._write(lambda connection: add_notice(connection, told, job_id, time.time()))
+        return self._write(
+            lambda connection: add_notice(connection, told, job_id, time.time(), generation)
+        )
 
     def delete(self, job_ids: Collection[str]) -> Future[None]:
         """Forget these."""

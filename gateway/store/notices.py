@@ -53,12 +53,13 @@ _IS_WANTED = exists().where(
 )
 _ASK = select(_IS_WANTED)
 _ADD = insert(_events).from_select(
-    ["kind", "subject", "version_id", "created_at"],
+    ["kind", "subject", "version_id", "created_at", "generation"],
     select(
         bindparam("kind", type_=Text),
         bindparam("subject", type_=Text),
         null(),
         bindparam("now", type_=schema.event.c.created_at.type),
+        bindparam("generation", type_=schema.event.c.generation.type),
     ).where(_IS_WANTED),
 )
 
@@ -68,9 +69,15 @@ def is_wanted(connection: Connection, kind: EventKind) -> bool:
     return bool(connection.scalar(_ASK, {"quoted": f'"{kind}"'}))
 
 
-def add_notice(connection: Connection, kind: EventKind, subject: str, now: float) -> None:
-    """Enter an event about a resource or a job, if a lane may want it."""
-    connection.execute(_ADD, {"kind": kind, "subject": subject, "now": now, "quoted": f'"{kind}"'})
+def add_notice(
+    connection: Connection, kind: EventKind, subject: str, now: float, generation: int = 0
+) -> None:
+    """Enter an event about a resource or a job, if a lane may want it.
+
+    generation: see Origin; of what has come, or gone, or was made.
+    """
+    values = {"kind": kind, "subject": subject, "now": now, "quoted": f'"{kind}"'}
+    connection.execute(_ADD, values | {"generation": generation})
 
 
 def forget_notices(connection: Connection, lanes_that_may_read: Collection[str]) -> int:

@@ -23,7 +23,16 @@ from sqlalchemy import (
 )
 
 from gateway.logs import logger
-from gateway.model import Event, EventKind, LaneStatus, NewTask, ParkedEvent, Version
+from gateway.model import (
+    Event,
+    EventKind,
+    LaneStatus,
+    NewTask,
+    Origin,
+    OriginKind,
+    ParkedEvent,
+    Version,
+)
 from gateway.store import schema
 from gateway.store.catalogue import find_versions
 from gateway.store.committer import Committer
@@ -58,6 +67,7 @@ _EVENTS = (
         _events.c.event_id,
         _events.c.kind,
         _events.c.subject,
+        _events.c.generation.label("of_notice"),
         schema.version,
         schema.instance.c.sop_class_uid,
         schema.instance.c.sop_instance_uid,
@@ -387,7 +397,8 @@ def _forget_mark(connection: Connection, lane: str, event_id: int) -> None:
 
 def _as_event(row: Row[Any], notes: Mapping[str, str]) -> Event:
     if row.version_id is None:
-        return Event(row.event_id, EventKind(row.kind), row.subject)
+        origin = Origin(OriginKind.LUA, generation=row.of_notice)
+        return Event(row.event_id, EventKind(row.kind), row.subject, origin=origin)
     return Event(
         event_id=row.event_id,
         kind=EventKind(row.kind),

@@ -9,7 +9,7 @@ from gateway.model import Resource, VersionState
 from gateway.store import schema
 from gateway.store.catalogue import as_resource
 from gateway.store.instances import LIVE
-from gateway.store.resources import ancestors, forget
+from gateway.store.resources import ancestors, forget, generation_of
 
 _resource, _version = schema.resource, schema.version
 _is_live = or_(*(_version.c.state == state for state in LIVE))
@@ -24,7 +24,9 @@ def delete_resource(connection: Connection, resource_id: str) -> Resource | None
     """
     above = ancestors(connection, resource_id)[1:]
     levels = _tree(connection, resource_id)
+    generation = 0
     for ids in _portions(levels[-1]):
+        generation = max(generation, generation_of(connection, ids))
         connection.execute(
             update(_version)
             .where(_version.c.instance_id.in_(ids), _is_live)
@@ -32,8 +34,8 @@ def delete_resource(connection: Connection, resource_id: str) -> Resource | None
         )
     for level in reversed(levels):
         for ids in _portions(level):
-            forget(connection, ids)
-    return _remaining(connection, above)
+            forget(connection, ids, generation)
+    return _remaining(connection, above, generation)
 
 
 def _tree(connection: Connection, resource_id: str) -> list[list[str]]:
@@ -53,7 +55,7 @@ def _tree(connection: Connection, resource_id: str) -> list[list[str]]:
     return levels
 
 
-def _remaining(connection: Connection, above: Sequence[str]) -> Resource | None:
+def _remaining(connection: Connection, above: Sequence[str], generation: int) -> Resource | None:
     for resource_id in above:
         child = select(_resource.c.resource_id).where(_resource.c.parent_id == resource_id)
         if connection.scalar(child.limit(1)) is not None:
@@ -61,7 +63,7 @@ def _remaining(connection: Connection, above: Sequence[str]) -> Resource | None:
                 select(_resource).where(_resource.c.resource_id == resource_id)
             ).one()
             return as_resource(row)
-        forget(connection, [resource_id])
+        forget(connection, [resource_id], generation)
     return None
 
 

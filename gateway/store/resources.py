@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     insert,
     select,
     update,
@@ -76,6 +77,16 @@ _DESCRIBE = (
     .where(_resource.c.resource_id == bindparam("id"))
     .values(main_tags=bindparam("tags"), last_update=bindparam("now"))
 )
+# Of a resource, the one in it for which something came last.
+_LATEST_CHILD = (
+    select(_resource.c.resource_id)
+    .where(_resource.c.parent_id == bindparam("of"))
+    .order_by(_resource.c.last_update.desc())
+    .limit(1)
+)
+_GENERATION = select(func.max(schema.version.c.generation)).where(
+    schema.version.c.instance_id.in_(bindparam("ids", expanding=True))
+)
 _FORGET_CHANGES = delete(_change).where(_change.c.resource_id == bindparam("of"))
 
 
@@ -101,18 +112,22 @@ def enter(connection: Connection, summary: Summary) -> None:
 
 def leave(connection: Connection, instance_id: str) -> None:
     """An instance is not there any more: remove it, and what is empty without it."""
+    generation = generation_of(connection, [instance_id])
     resource_id: str | None = instance_id
     while resource_id is not None and not _has_children(connection, resource_id):
         parent_id = connection.scalar(
             select(_resource.c.parent_id).where(_resource.c.resource_id == resource_id)
         )
-        forget(connection, [resource_id])
+        forget(connection, [resource_id], generation)
         resource_id = parent_id
 
 
-def forget(connection: Connection, resource_ids: Collection[str]) -> None:
-    """Remove resources that have no children any more, with all that belongs to them."""
-    _tell_of_deletion(connection, resource_ids)
+def forget(connection: Connection, resource_ids: Collection[str], generation: int) -> None:
+    """Remove resources that have no children any more, with all that belongs to them.
+
+    generation: see Origin; of the instances that have gone.
+    """
+    _tell_of_deletion(connection, resource_ids, generation)
     detach_files(connection, _attachment.c.resource_id.in_(resource_ids))
     for table in (*_BELONGINGS, _resource):
         connection.execute(delete(table).where(table.c.resource_id.in_(resource_ids)))
@@ -143,8 +158,15 @@ def log_change(connection: Connection, kind: ChangeKind, level: Level, resource_
         _ADD_CHANGES,
         {"kind": kind, "level": level, "resource_id": resource_id, "created_at": now},
     )
-    if kind in _TOLD:
-        notices.add_notice(connection, _TOLD[kind][level], resource_id, now)
+    if kind in _TOLD and notices.is_wanted(connection, told := _TOLD[kind][level]):
+        latest = _latest_instance(connection, level, resource_id)
+        generation = generation_of(connection, [latest])
+        notices.add_notice(connection, told, resource_id, now, generation)
+
+
+def generation_of(connection: Connection, instance_ids: Collection[str]) -> int:
+    """The highest among these instances, also of those that were just deleted; see Origin."""
+    return connection.scalar(_GENERATION, {"ids": list(instance_ids)}) or 0
 
 
 def level_of(connection: Connection, resource_id: str) -> Level:
@@ -169,7 +191,17 @@ def ancestors(connection: Connection, resource_id: str) -> list[str]:
     return found
 
 
-def _tell_of_deletion(connection: Connection, resource_ids: Collection[str]) -> None:
+def _latest_instance(connection: Connection, level: Level, resource_id: str) -> str:
+    """The one that came last below a resource."""
+    below = list(Level)[list(Level).index(level) + 1 :]
+    for _ in below:
+        resource_id = connection.scalar(_LATEST_CHILD, {"of": resource_id}) or resource_id
+    return resource_id
+
+
+def _tell_of_deletion(
+    connection: Connection, resource_ids: Collection[str], generation: int
+) -> None:
     if not any(notices.is_wanted(connection, kind) for kind in notices.DELETED.values()):
         return
     levels = select(_resource.c.resource_id, _resource.c.level).where(
@@ -177,7 +209,8 @@ def _tell_of_deletion(connection: Connection, resource_ids: Collection[str]) -> 
     )
     now = time.time()
     for resource_id, level in connection.execute(levels).all():
-        notices.add_notice(connection, notices.DELETED[Level(level)], resource_id, now)
+        kind = notices.DELETED[Level(level)]
+        notices.add_notice(connection, kind, resource_id, now, generation)
 
 
 def _describe_anew(connection: Connection, instance_id: str, summary: Summary, now: float) -> None:

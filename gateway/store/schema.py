@@ -210,6 +210,7 @@ job = Table(
     Column("created_at", Float, nullable=False),
     Column("completed_at", Float),
     Column("run_seconds", Float, nullable=False),
+    Column("generation", Integer, nullable=False, server_default="0"),
 )
 
 # --- what happened, who has to handle it, and what is to be done ---------------------------------
@@ -224,6 +225,8 @@ event = Table(
     # The file that was stored; null for events of other kinds.
     Column("version_id", ForeignKey("version.version_id"), index=True),
     Column("created_at", Float, nullable=False),
+    # Of what led to an event without a file; that of a file is the file's.
+    Column("generation", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 

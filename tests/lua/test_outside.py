@@ -269,7 +269,8 @@ def test_a_loop_that_goes_through_lines_is_cut(api):
         asked_by = Origin(OriginKind.LUA, generation=generation)
         return run_snippet(lines, Scripts(), api.site, asked_by=asked_by)
 
-    assert "5 times in a row" in stored_by(limit + 1)
+    with pytest.raises(ScriptError, match=r"line:1: .*5 times in a row"):
+        stored_by(limit + 1)
     assert api.get_json("/instances") == []
     assert '"Status" : "Success"' in stored_by(limit)
 
