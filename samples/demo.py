@@ -1,11 +1,14 @@
 """The gateway's main job, on real images, in one command: `make demo`.
 
 A modality sends images; samples/lua/AutomatedJpeg2kCompression.lua compresses each to JPEG 2000
-Lossless and forwards it; an archive receives them; every pixel is compared. Everything runs on
-loopback, in a folder that is removed afterwards. The exit code is 0 only when every image arrived
-as JPEG 2000 Lossless with the same pixels.
+Lossless and forwards it; an archive receives them; every pixel is compared. Then the gateway takes
+the place of an Orthanc: it runs samples/orthanc/orthanc.json with its Lua scripts as they are.
+
+Everything runs on loopback, in a folder that is removed afterwards. The exit code is 0 only when
+every image arrived as it should, with the same pixels.
 """
 
+import os
 import queue
 import shutil
 import socket
@@ -14,7 +17,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -38,6 +41,7 @@ from gateway.dimse.files import send_files
 from gateway.errors import GatewayError
 
 SCRIPT = Path(__file__).parent / "lua" / "AutomatedJpeg2kCompression.lua"
+ORTHANC_JSON = Path(__file__).parent / "orthanc" / "orthanc.json"
 BUNDLED = Path(pydicom.__file__).parent / "data" / "test_files"
 # pydicom's own files whose samples fit JPEG 2000, and which pydicom decodes by itself, so that
 # what we compare with does not come from the gateway's own decoders.
@@ -105,21 +109,54 @@ class Archive:
         return 0x0000
 
 
+@contextmanager
+def listening() -> Iterator[Archive]:
+    """An archive, for the length of a block."""
+    archive = Archive()
+    try:
+        yield archive
+    finally:
+        archive.close()
+
+
 def main() -> int:
     """Run the demo; answers the exit code."""
     # The images are old and famous for their oddities; pydicom warns of each.
     warnings.simplefilter("ignore")
     folder = Path(tempfile.mkdtemp(prefix="gateway-demo-"))
-    archive = Archive()
     try:
         images = gather(folder / "images")
-        with running_gateway(folder, archive.port) as port:
-            sent_at = send(images, port)
-            wait_for(archive, len(images))
-        return report(images, archive.arrivals, sent_at)
+        return compress_on_arrival(images, folder) or replace_an_orthanc(images, folder)
     finally:
-        archive.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def compress_on_arrival(images: list[Sent], folder: Path) -> int:
+    """The first act; answers the exit code."""
+    with listening() as archive, compressing_gateway(folder, archive.port) as port:
+        sent_at = send(images, port, called_aet="GATEWAY")
+        wait_for(archive, len(images))
+    return report(images, archive.arrivals, sent_at)
+
+
+def replace_an_orthanc(images: list[Sent], folder: Path) -> int:
+    """The second act; answers the exit code. Its scripts send copies that name the institution."""
+    made = [image for image in images if image.name.startswith("made")]
+    with listening() as archive, gateway_of_orthanc(folder, archive.port) as port:
+        send(made, port, called_aet="EASTWING")
+        wait_for(archive, len(made))
+    copies = [pydicom.dcmread(BytesIO(arrived.file)) for arrived in archive.arrivals.values()]
+    originals = {each.InstanceNumber: each for each in (pydicom.dcmread(x.path) for x in made)}
+    good = sum(
+        copy.InstitutionName == "East wing"
+        and copy.PixelData == originals[copy.InstanceNumber].PixelData
+        for copy in copies
+    )
+    console.print(
+        f"In place of an Orthanc, with its orthanc.json and Lua scripts as they are: {good} of"
+        f" {len(made)} images arrived, changed as its scripts say, with the same pixels."
+    )
+    return 0 if good == len(made) else 1
 
 
 def gather(folder: Path) -> list[Sent]:
@@ -167,7 +204,7 @@ def made_slice(number: int, study_uid: str, series_uid: str) -> Dataset:
 
 
 @contextmanager
-def running_gateway(folder: Path, archive_port: int) -> Iterator[int]:
+def compressing_gateway(folder: Path, archive_port: int) -> Iterator[int]:
     """`gateway run` with the sample script in its drop folder; gives its DICOM port."""
     scripts = folder / "scripts"
     scripts.mkdir()
@@ -182,12 +219,36 @@ def running_gateway(folder: Path, archive_port: int) -> Iterator[int]:
         "log.level = 'warning'\n"
         f"destinations.archive = {{ aet = 'ARCHIVE', host = '127.0.0.1', port = {archive_port} }}\n"
     )
+    with running_gateway(["--config", str(configuration)], {}, http_port):
+        yield port
+
+
+@contextmanager
+def gateway_of_orthanc(folder: Path, archive_port: int) -> Iterator[int]:
+    """`gateway run` with the configuration of an Orthanc; gives its DICOM port."""
+    port, http_port = free_port(), free_port()
+    variables = {
+        "EASTWING_DICOM_PORT": str(port),
+        "EASTWING_HTTP_PORT": str(http_port),
+        "EASTWING_DATA": str(folder / "db"),
+        "ARCHIVE_PORT": str(archive_port),
+        "GATEWAY_LOG__LEVEL": "error",
+    }
+    with running_gateway(["--orthanc-config", str(ORTHANC_JSON)], variables, http_port):
+        yield port
+
+
+@contextmanager
+def running_gateway(
+    arguments: Sequence[str], variables: Mapping[str, str], http_port: int
+) -> Iterator[None]:
+    """`gateway run`, for the length of a block. variables: of its environment."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "run", "--config", str(configuration)]
+        [sys.executable, "-m", "gateway", "run", *arguments], env=os.environ | variables
     )
     try:
         wait_until_ready(process, http_port)
-        yield port
+        yield
     finally:
         process.terminate()
         process.wait(TIMEOUT_S)
@@ -215,7 +276,7 @@ def wait_until_ready(process: "subprocess.Popen[bytes]", http_port: int) -> None
     raise SystemExit("the gateway did not get ready")
 
 
-def send(images: list[Sent], port: int) -> dict[Path, float]:
+def send(images: list[Sent], port: int, *, called_aet: str) -> dict[Path, float]:
     """Send as a modality does; answers when each image was acknowledged."""
     acknowledged: dict[Path, float] = {}
     with progress("sending") as bar:
@@ -232,7 +293,7 @@ def send(images: list[Sent], port: int) -> dict[Path, float]:
             [image.path for image in images],
             "127.0.0.1",
             port,
-            called_aet="GATEWAY",
+            called_aet=called_aet,
             calling_aet="MODALITY",
             on_result=on_result,
         )

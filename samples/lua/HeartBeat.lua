@@ -6,7 +6,8 @@
 -- How often: `heartbeat_s` under [scripts] of the configuration (LuaHeartBeatPeriod of Orthanc's);
 -- without it, nothing happens. A heartbeat that fails is logged, and the next one comes.
 --
--- In Orthanc: as it is in later versions than 1.10.1, which has neither heartbeats nor SetHttpTimeout.
+-- In Orthanc: as it is in later versions than 1.10.1, which has neither heartbeats nor
+-- SetHttpTimeout.
 
 -- What you may want to change -----------------------------------------------------------------
 
