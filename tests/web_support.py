@@ -44,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = tuple((name.lower(), value) for name, value in self.headers.items())
         self.web.requests.append(Asked(self.command, self.path, headers, body))
         self.web.is_asked.set()
-        kind, _, rest = self.path[1:].partition("/")
+        kind, _, rest = self.path[1:].partition("?")[0].partition("/")
         getattr(self, f"answer_{kind}", self.answer_echo)(body, rest)
 
     do_GET = do_POST = do_PUT = do_DELETE = handle_any
@@ -61,7 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(200, "\n".join(lines).encode())
 
     def answer_status(self, body: bytes, rest: str) -> None:
-        self._answer(int(rest.partition("?")[0]), b"why", {"X-Why": "because"})
+        self._answer(int(rest), b"why", {"X-Why": "because"})
 
     def answer_redirect(self, body: bytes, rest: str) -> None:
         self._answer(int(rest), b"", {"Location": "/echo"})
