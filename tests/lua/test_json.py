@@ -103,6 +103,9 @@ def test_a_table_in_itself_is_an_error_to_dump_and_told_when_printed():
     assert said("local t = {} t.me = t PrintRecursive(t)") == [
         "table", "\t[me], table, in itself",
     ]  # fmt: skip
+    assert said("local t = {} for i = 1, 5 do t[i] = t end PrintRecursive(t, 1)") == [
+        "table", "\t[1], table, in itself", "ERROR: Item limit reached.",
+    ]  # fmt: skip
 
 
 def test_a_megabyte_is_read_and_written_in_well_under_a_second():

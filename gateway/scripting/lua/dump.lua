@@ -212,29 +212,37 @@ end
 
 local LONGEST_PRINT = 100
 
--- One line for each value: where it is, its type, itself. Answers how many lines are left; below zero,
--- no more are wanted. Tables have a line of their own, but do not count.
-local function print_all(value, left, place, above)
-  if left < 1 then
-    print('ERROR: Item limit reached.')
-    return left - 1
-  elseif type(value) ~= 'table' then
-    print(place, type(value), value)
-    return left - 1
-  elseif above[value] then
-    print(place, 'table', 'in itself')
-    return left - 1
-  end
-  print(place, 'table')
-  above[value] = true
-  for key, item in pairs(value) do
-    left = print_all(item, left, place .. '\t[' .. tostring(key) .. ']', above)
+local print_all
+
+-- A line for each member, and for what is in it. Answers what is left of the limit.
+local function print_members(members, left, place, around)
+  around[members] = true
+  for key, value in pairs(members) do
+    left = print_all(value, left, place .. '\t[' .. tostring(key) .. ']', around)
     if left < 0 then
       break
     end
   end
-  above[value] = nil
+  around[members] = nil
   return left
+end
+
+-- A line that says where the value is, its type, and the value; of a table, its members follow, and
+-- only they count. Answers what is left of the limit: less than 0 once a value found no room.
+-- around: the tables that are being printed. Orthanc never comes to an end with one in itself.
+function print_all(value, left, place, around)
+  local kind = type(value)
+  if left < 1 then
+    print('ERROR: Item limit reached.')
+  elseif around[value] then
+    print(place, kind, 'in itself')
+  elseif kind ~= 'table' then
+    print(place, kind, value)
+  else
+    print(place, kind)
+    return print_members(value, left, place, around)
+  end
+  return left - 1
 end
 
 local function PrintRecursive(value, limit, place)
