@@ -180,3 +180,14 @@ def test_what_is_refused_is_nil_in_both_and_we_tell_why(pair, web, call):
 
     assert theirs == "nil\n1"
     assert ours == "nil\n2"
+
+
+def test_callbacks_that_a_client_sends_live_on_in_orthanc_and_are_refused_by_us(pair, web):
+    request = Request(
+        "POST", "/tools/execute-script", content=b"x = 1 function OnStoredInstance() end"
+    )
+
+    assert pair.orthanc.ask(request).status_code == 200
+    assert printed(pair.orthanc, "print(x, type(OnStoredInstance))", web) == "1, function"
+    assert pair.gateway.ask(request).status_code == 500
+    assert printed(pair.gateway, "print(x, type(OnStoredInstance))", web) == "nil, nil"

@@ -266,6 +266,12 @@ def test_lua_answers_what_it_prints(configured):
     [
         ("print(1) error('x')", "line:1: x"),
         ("prin(", "line:1: unexpected symbol near '<eof>'"),
+        (
+            "function OnStoredInstance() end",
+            "OnStoredInstance would be gone with these lines, which have run:"
+            " put them into a file of the script folder",
+        ),
+        ("function Initialize() end", None),
         ("return", None),
     ],
 )
