@@ -105,12 +105,15 @@ def _inspected(
 
 
 def _script_faults(configuration: "Configuration") -> list[Fault]:
-    from gateway.scripting.check import check_folder
+    from gateway.scripting.check import check_folder, check_legacy
 
-    folder = configuration.scripts.folder
-    if not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
-        return []  # examine() has told
-    return check_folder(folder, configuration.scripts)
+    settings = configuration.scripts
+    # What is not there, or cannot be read, examine() has told.
+    legacy = [path for path in settings.legacy if path.is_file() and os.access(path, os.R_OK)]
+    faults = check_legacy(legacy, settings)
+    if settings.folder.is_dir() and os.access(settings.folder, os.R_OK | os.X_OK):
+        faults += check_folder(settings.folder, settings)
+    return faults
 
 
 def _print_findings(
@@ -135,7 +138,8 @@ def _finding(kind: str, finding: Fault) -> str:
 
 def _summary(configuration: "Configuration") -> str:
     dicom, store = configuration.dicom, configuration.store
-    scripts = sorted(path.name for path in configuration.scripts.folder.glob("*.lua"))
+    scripts = [path.name for path in configuration.scripts.legacy]
+    scripts += sorted(path.name for path in configuration.scripts.folder.glob("*.lua"))
     destinations = ", ".join(configuration.destinations) or "none"
     return (
         f"No faults. {dicom.aet} would listen on {dicom.host}:{dicom.port}"

@@ -97,7 +97,9 @@ def _legacy_faults(files: tuple[Path, ...]) -> list[Fault]:
 def _scripts_folder_notes(folder: Path) -> list[Fault]:
     if folder.exists():
         return []
-    return [Fault("scripts.folder", f"{folder} does not exist", "no script runs until it does")]
+    return [
+        Fault("scripts.folder", f"{folder} does not exist", "no script of it runs until it does")
+    ]
 
 
 def _idle_rates(configuration: Configuration) -> list[Fault]:

@@ -12,7 +12,7 @@ from gateway.config.models import Scripts
 from gateway.errors import Fault, ScriptSyntaxError
 from gateway.scripting import header
 from gateway.scripting.runtime import Dialect, Runtime, without_preamble
-from gateway.scripting.sources import Snapshot, take_snapshot
+from gateway.scripting.sources import Snapshot, by_short_names, snapshot_of, take_snapshot
 
 _WHERE = re.compile(r"(.+?:\d+): (.*)", re.DOTALL)
 
@@ -27,6 +27,19 @@ def check_folder(folder: Path, settings: Scripts) -> list[Fault]:
         dialect, header_faults = headers.get(path, (None, []))
         faults += header_faults
         faults += _faults_in_all(path, snapshot.files[path], [dialect] if dialect else spoken)
+    return faults
+
+
+def check_legacy(paths: Sequence[Path], settings: Scripts) -> list[Fault]:
+    """Every fault of the files of the legacy set, whose first header counts for all."""
+    snapshot = snapshot_of(by_short_names(paths))
+    faults = list(snapshot.faults.values())
+    if not snapshot.files:
+        return faults
+    dialect, header_faults = _dialect(next(iter(snapshot.files)), snapshot, settings)
+    faults += header_faults
+    for path, source in snapshot.files.items():
+        faults += grammar_faults(path, source, dialect)
     return faults
 
 

@@ -117,4 +117,5 @@ def test_nothing_is_wrong_with_it(tmp_path):
     for command in ("check", "check-scripts"):
         checked = east_wing.command(command)
         assert checked.returncode == 0, checked.stdout + checked.stderr
+        assert "filters.lua" in checked.stdout
     assert "nothing to say" in checked.stdout

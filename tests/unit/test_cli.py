@@ -270,6 +270,15 @@ class TestCheck:
         assert "route.lua:" in result.output
         assert result.output.endswith("3 faults.\n")
 
+    def test_the_scripts_of_an_orthanc_are_looked_at_as_well(self, gateway, tmp_path):
+        (tmp_path / "orthanc.json").write_text('{"LuaScripts": ["route.lua"]}')
+        (tmp_path / "route.lua").write_text("x = 1")
+        assert "Scripts: route.lua." in gateway("check", "--config", "orthanc.json").output
+        (tmp_path / "route.lua").write_text("\nx = = 1")
+        result = gateway("check", "--config", "orthanc.json")
+        assert result.exit_code == 1
+        assert "route.lua:2: unexpected symbol" in result.output
+
     def test_the_file_can_be_named_by_a_variable(self, gateway, tmp_path):
         (tmp_path / "g.toml").write_text("dicom.prot = 1")
         assert (

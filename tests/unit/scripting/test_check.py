@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.config.models import Scripts
-from gateway.scripting.check import check_folder
+from gateway.scripting.check import check_folder, check_legacy
 
 
 def faults_of(folder) -> list[str]:
@@ -47,3 +47,16 @@ def test_checking_runs_nothing_of_a_script(tmp_path):
 def test_a_missing_folder_is_an_error_of_the_caller(tmp_path):
     with pytest.raises(FileNotFoundError):
         check_folder(tmp_path / "none", Scripts())
+
+
+def test_the_files_of_the_legacy_set_are_in_the_lua_of_the_first(tmp_path):
+    first, second = tmp_path / "first.lua", tmp_path / "second.lua"
+    second.write_text("x = 7 // 2\nx = = 1")
+    first.write_text("-- gateway: lua=5.4")
+    assert [fault.where for fault in check_legacy([first, second], Scripts())] == ["second.lua:2"]
+    first.write_text("x = 1")
+    assert [fault.where for fault in check_legacy([first, second], Scripts())] == ["second.lua:1"]
+
+
+def test_a_legacy_set_that_is_empty_has_no_fault():
+    assert check_legacy([], Scripts()) == []
