@@ -7,7 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -75,12 +77,16 @@ class GatewayProcess:
         temporary.replace(path)
         return path
 
-    def start(self) -> None:
-        """Return when it takes images."""
+    def run_arguments(self) -> Sequence[str]:
+        """What `gateway run` is told."""
+        return ["--config", "gateway.toml"]
+
+    def start(self, **environment: str) -> None:
+        """Return when it takes images. environment: variables beside those of every test."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*GATEWAY, "run", "--config", "gateway.toml"],
-                cwd=self.folder, env=ENVIRONMENT, stderr=log,
+                [*GATEWAY, "run", *self.run_arguments()],
+                cwd=self.folder, env=ENVIRONMENT | environment, stderr=log,
             )  # fmt: skip
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_ready():
@@ -125,6 +131,33 @@ class GatewayProcess:
         """The log lines with this event."""
         lines = (json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{")
         return [line for line in lines if line.get("event") == name]
+
+
+class FormerOrthanc(GatewayProcess):
+    """The same in the place of an Orthanc, with its configuration and its LuaScripts.
+
+    keys: of orthanc.json, beyond ports, storage and scripts.
+    """
+
+    def __init__(self, folder: Path, lua: str, **keys: Any) -> None:
+        super().__init__(folder)
+        (folder / "legacy.lua").write_text(lua)
+        configuration = {
+            "DicomPort": self.port,
+            "HttpPort": self.http_port,
+            "StorageDirectory": "storage",
+            "LuaScripts": ["legacy.lua"],
+            **keys,
+        }
+        (folder / "orthanc.json").write_text(json.dumps(configuration))
+
+    def run_arguments(self) -> Sequence[str]:
+        """See GatewayProcess."""
+        return ["--orthanc-config", "orthanc.json"]
+
+    def start(self, **environment: str) -> None:
+        """See GatewayProcess."""
+        super().start(GATEWAY_STORE__MINIMUM_FREE_MB="0", **environment)
 
 
 def free_port() -> int:
