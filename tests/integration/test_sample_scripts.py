@@ -32,7 +32,8 @@ DESTINATIONS = (
     "night",
 )  # fmt: skip
 SETTINGS = """
-store.stable_age_s = 1
+store.stable_age_s = 3600
+http.execute_lua = true
 scripts.heartbeat_s = 0.2
 retry = {first_delay_s = 0.1, maximum_delay_s = 0.3, jitter = 0}
 http.users = {admin = 'secret', reader = 'secret'}
@@ -74,6 +75,12 @@ class House:
         file_bytes(image)  # which gives it its file meta information
         with associated(self.gateway.port, calling_aet=calling_aet) as association:
             return int(association.send_c_store(image).Status)
+
+    def declare_stable(self) -> None:
+        """As if nothing had come for long."""
+        (study,) = self.ids("studies")
+        lua = f"print(SetStableStatus('{study}', true))"
+        assert self.http.post("/tools/execute-script", content=lua).text.strip() == "true"
 
     def got(self, destination: str, instances: int = 1) -> list[Dataset]:
         """What has arrived there, once it is so many instances."""
@@ -177,9 +184,10 @@ def test_a_changed_copy_is_sent_and_the_original_stays(house):
         wait_until(lambda: house.ids() == [original])
 
 
-def test_research_gets_an_anonymised_study_as_soon_as_it_is_there(house):
+def test_research_gets_an_anonymised_study_as_soon_as_it_is_complete(house):
     with house.using("AnonymizeAndRoute.lua"):
         originals = {house.upload(made_ct(number, StudyDescription="Chest")) for number in (1, 2)}
+        house.declare_stable()
         copies = house.got("research", 2)
 
         assert {str(copy.PatientName) for copy in copies} == {"Trial 7"}
@@ -224,6 +232,7 @@ def test_a_web_service_is_told_of_a_study_again_after_it_has_refused(house):
     with house.using(name, URL=f"'{house.web.url(wrong)}'") as script:
         parked = len(house.log("event parked"))
         house.upload(made_ct(1, AccessionNumber="0012"))
+        house.declare_stable()
         wait_until(lambda: len(house.log("event parked")) > parked, 30)
         house.gateway.script(script.name, changed(name, {"URL": f"'{house.web.url(right)}'"}))
         wait_until(lambda: len(house.told("script loaded", script)) > 1, 30)
