@@ -3,7 +3,7 @@
 import threading
 import time
 
-from gateway.errors import ScriptError, ScriptTimedOut
+from gateway.errors import ScriptError, ScriptSyntaxError, ScriptTimedOut
 from gateway.scripting.filter_runtime import FilterRuntime, Question, Stuck, is_spoilt_by
 from gateway.scripting.runtime import Answer
 from gateway.scripting.script import Script
@@ -21,6 +21,26 @@ class NotAsked(ScriptError):
     """No runtime of the script was to be had in time."""
 
     kind = "script-busy"
+
+
+class RefusingSet:
+    """In place of the runtimes of files that cannot become a script: each question fails."""
+
+    def __init__(self, error: ScriptError) -> None:
+        self._error = error
+
+    def warm(self) -> None:
+        """Nothing gets ready."""
+
+    def ask(self, question: Question) -> Answer:
+        """Raises ScriptError: a new one, as each gathers its own stack."""
+        raise ScriptSyntaxError(str(self._error))
+
+    def close(self, *, interrupt: bool = False) -> None:
+        """Nothing runs."""
+
+    def join(self, deadline_s: float) -> None:
+        """Nothing runs."""
 
 
 class FilterSet:

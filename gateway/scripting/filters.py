@@ -18,14 +18,16 @@ from gateway.model import Origin, OriginKind, Verdict
 from gateway.scripting import callbacks
 from gateway.scripting.callbacks import FILTERS, Callback
 from gateway.scripting.filter_runtime import Question
-from gateway.scripting.filter_set import FilterSet, Undefined
+from gateway.scripting.filter_set import FilterSet, RefusingSet, Undefined
 from gateway.scripting.runtime import Answer
 from gateway.scripting.script import Script, origin_table
 from gateway.scripting.site import Site
+from gateway.scripting.unusable import Unusable
 
 log = logger("scripting")
 # Of one script; a filter that waits for a web service is asked for so many things side by side.
 MOST_RUNTIMES = 16
+_UNKNOWN = "what it filters is not known and goes UNFILTERED"
 T = TypeVar("T")
 # Receiving has runtimes of its own: what is asked for a request may itself wait for a receipt.
 _RECEIVING = frozenset(
@@ -35,15 +37,18 @@ _RECEIVING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Filtering:
-    """What one script filters. Until it has loaded, what its text seems to define."""
+    """What one script filters. Until it has loaded, what its text seems to define.
 
-    script: Script
+    script: None while the files cannot even become one.
+    """
+
+    script: Script | None
     callbacks: frozenset[str]
     has_run: bool
-    receiving: FilterSet
-    other: FilterSet
+    receiving: FilterSet | RefusingSet
+    other: FilterSet | RefusingSet
 
-    def runtimes(self, callback: str) -> FilterSet:
+    def runtimes(self, callback: str) -> FilterSet | RefusingSet:
         return self.receiving if callback in _RECEIVING else self.other
 
     def close(self) -> None:
@@ -134,6 +139,32 @@ class ScriptFilters:
                 return
             guess = frozenset(name for name in FILTERS if script.seems_to_define(name))
             self._replace(script, site, guess, has_run=False)
+
+    def refuse(self, name: str, unusable: Unusable) -> str:
+        """The files cannot become a version. When none ran before, what they seem to filter fails.
+
+        Of what cannot be read, only filters of text that was read before are known: to refuse all
+        that could be filtered would stop receipt. Answers what has to be said of that, or "".
+        """
+        with self._lock:
+            known = self._scripts.get(name)
+            if known is not None and known.has_run:
+                return ""
+            guess = unusable.filters
+            if known is not None and not unusable.is_read:
+                guess |= known.callbacks
+            nothing = RefusingSet(unusable.error)
+            refusing = _Filtering(None, guess, False, nothing, nothing)
+            self._set({**self._scripts, name: refusing})
+        if unusable.is_read:
+            return ""
+        told = ", ".join(sorted(guess))
+        return f"of its filters, only {told} are known" if told else _UNKNOWN
+
+    def refused(self, name: str) -> frozenset[str]:
+        """The filters that fail because no version of the script has loaded yet."""
+        known = self._scripts.get(name)
+        return frozenset() if known is None or known.has_run else known.callbacks
 
     def take_over(self, script: Script, site: Site, defined: tuple[str, ...]) -> None:
         """This version loaded, and is the one that counts from now on."""

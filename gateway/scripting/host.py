@@ -1,7 +1,7 @@
 """All scripts of the gateway: a lane for each script of the folder, and one for the legacy set."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from gateway.config.models import Scripts
@@ -15,6 +15,7 @@ from gateway.scripting.script import Script
 from gateway.scripting.site import Site
 from gateway.scripting.sources import Snapshot, by_short_names, snapshot_of
 from gateway.scripting.surroundings import Surroundings
+from gateway.scripting.unusable import Unusable
 from gateway.scripting.watch import Watch
 
 # The lane of the files that Orthanc's LuaScripts would list. No file of the folder is called so.
@@ -88,15 +89,22 @@ class ScriptHost:
                 self._lanes[name].remove()
         self._present = (*self._legacy, *snapshot.scripts)
         for name in snapshot.scripts:
-            self._update(name, snapshot, partial(Script.of, name, snapshot, self._settings))
+            renewed = partial(Script.of, name, snapshot, self._settings)
+            self._update(name, (name,), snapshot, renewed)
         for name in self._legacy:
             named = by_short_names(self._settings.legacy)
             files = snapshot_of(named)
             parts = tuple(named)
-            self._update(name, files, partial(Script.legacy, name, files, parts, self._settings))
+            renewed = partial(Script.legacy, name, files, parts, self._settings)
+            self._update(name, parts, files, renewed)
 
-    def _update(self, name: str, snapshot: Snapshot, renewed: Callable[[], Script]) -> None:
-        """Have the lane run what the files say now. renewed: raises ScriptSyntaxError."""
+    def _update(
+        self, name: str, parts: Sequence[str], snapshot: Snapshot, renewed: Callable[[], Script]
+    ) -> None:
+        """Have the lane run what its files say now.
+
+        parts: its files in the snapshot. renewed: raises ScriptSyntaxError.
+        """
         lane = self._lanes.setdefault(name, Lane(name, self._around))
         lane.open()
         if lane.latest is not None and not lane.latest.is_outdated_by(snapshot):
@@ -104,7 +112,7 @@ class ScriptHost:
         try:
             script = renewed()
         except ScriptSyntaxError as exc:
-            lane.refuse(exc)
+            lane.refuse(Unusable.of(parts, snapshot, exc))
         else:
             lane.install(script)
 

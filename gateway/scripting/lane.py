@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from gateway.errors import ScriptError
+from gateway.errors import ScriptError, ScriptSyntaxError
 from gateway.logs import logger
 from gateway.model import Event
 from gateway.scripting.handling import Handler
 from gateway.scripting.inbox import Inbox
 from gateway.scripting.script import LoadedScript, Script
 from gateway.scripting.surroundings import Stopping, Surroundings
+from gateway.scripting.unusable import Unusable
 from gateway.scripting.watch import GivenUp
 from gateway.scripting.worker import Worker, finalize, stuck_error
 
@@ -70,11 +71,13 @@ class Lane:
             target=self._try, args=(script,), name=f"load {self.name}", daemon=True
         ).start()
 
-    def refuse(self, error: ScriptError) -> None:
+    def refuse(self, unusable: Unusable) -> None:
         """The file on disk cannot become a version: the last good one goes on."""
         with self._lock:
             self._latest = None
-        self._set_fault(error)
+            unknown = self._around.filters.refuse(self.name, unusable)
+        error = unusable.error
+        self._set_fault(ScriptSyntaxError(f"{error}; {unknown}") if unknown else error)
 
     def remove(self) -> None:
         """The file is gone: the lane ends after the events in hand."""
@@ -240,6 +243,7 @@ class Lane:
             reason=str(error),
             traceback=error.traceback,
             consequence="the last good version goes on" if goes_on else "its events wait",
+            refused=" ".join(sorted(self._around.filters.refused(self.name))) or "nothing",
         )
         self._tell()
 

@@ -16,7 +16,7 @@ from gateway.scripting.primitives import Call, Plan
 from gateway.scripting.runtime import Answer, Refused, Runtime, without_preamble
 from gateway.scripting.shell import Outcome, Shell
 from gateway.scripting.site import Site
-from gateway.scripting.sources import Snapshot
+from gateway.scripting.sources import Snapshot, speaks_of
 
 log = logger("scripting")
 # Legacy scripts hold whole files of instances in a string.
@@ -83,16 +83,8 @@ class Script:
         return ((part, self._files[part]) for part in self.parts)
 
     def seems_to_define(self, callback: str) -> bool:
-        """Whether its text, or that of a module which it may require, speaks of the callback.
-
-        For what has not been loaded, and perhaps never can be; what is commented out is not meant.
-        """
-        texts = (text for path, text in self._files.items() if path in self._used or "/" in path)
-        return any(
-            callback.encode() in line.partition(b"--")[0]
-            for text in texts
-            for line in text.splitlines()
-        )
+        """Whether its text, or that of a module which it may require, speaks of the callback."""
+        return speaks_of(self._files, self._used, callback)
 
     @property
     def version(self) -> str:

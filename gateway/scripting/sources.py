@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,6 +62,17 @@ def by_short_names(paths: Sequence[Path]) -> dict[str, Path]:
     """The files by what their errors call them: Lua cuts a name that is longer than 60 bytes."""
     names = [path.name for path in paths]
     return {path.name if names.count(path.name) == 1 else str(path): path for path in paths}
+
+
+def speaks_of(files: Mapping[str, bytes], scripts: Collection[str], name: str) -> bool:
+    """Whether one of the scripts, or a module that they may require, has the name in its code.
+
+    For what has not been loaded, and perhaps never can be; what is commented out is not meant.
+    """
+    texts = (text for path, text in files.items() if path in scripts or "/" in path)
+    return any(
+        name.encode() in line.partition(b"--")[0] for text in texts for line in text.splitlines()
+    )
 
 
 def _unreadable(path: str, error: OSError | ValueError) -> Fault:

@@ -407,6 +407,85 @@ def test_a_filter_that_has_never_loaded_refuses(filters, site):
     assert asked.request("GET", "/", "::1", "", {})
 
 
+def test_a_filter_whose_header_is_wrong_and_that_never_loaded_refuses(filters, site):
+    body = "function IncomingHttpRequestFilter() return true end\n-- ReceivedInstanceFilter"
+    site.write("b.lua", f"-- gateway: concurency=2\n{body}")
+    with capture_logs() as logs:
+        asked = filters(TRIVIAL)
+        fault = site.until_fault("b.lua")
+
+    assert "concurency" in fault
+    with pytest.raises(FilterFailed, match=r"IncomingHttpRequestFilter of b\.lua.*concurency"):
+        asked.request("GET", "/", "::1", "", {})
+    assert received(asked) == KEPT
+    assert [entry["refused"] for entry in logs if entry["event"] == "script not loaded"] == [
+        "IncomingHttpRequestFilter"
+    ]
+
+    site.write("b.lua", f"-- gateway: concurrency=2\n{body}")
+    site.until_runs("b.lua")
+    assert asked.request("GET", "/", "::1", "", {})
+
+
+def test_a_filter_in_a_module_of_a_script_whose_header_is_wrong_refuses(filters, site):
+    site.write("lib/gate.lua", "function IncomingHttpRequestFilter() return true end")
+    site.write("b.lua", "-- gateway: concurency=2\nrequire('lib.gate')")
+    asked = filters(TRIVIAL)
+
+    with pytest.raises(FilterFailed, match=r"b\.lua"):
+        asked.request("GET", "/", "::1", "", {})
+
+
+def test_a_header_that_becomes_wrong_leaves_the_last_good_filter_in_force(filters, site):
+    asked = filters(REFUSING)
+    site.write("a.lua", f"-- gateway: concurency=2\n{TRIVIAL}")
+    site.until_fault("a.lua")
+
+    assert received(asked) == Verdict(keeps=False, script="a.lua")
+
+
+def test_a_script_that_cannot_be_read_stops_nothing_and_says_so(filters, site):
+    os.mkfifo(site.folder / "b.lua")
+    with capture_logs() as logs:
+        asked = filters(TRIVIAL)
+        fault = site.until_fault("b.lua")
+
+    assert "UNFILTERED" in fault
+    assert [fault] == [entry["reason"] for entry in logs if entry["event"] == "script not loaded"]
+    assert received(asked) == KEPT
+    assert not asked.wants_requests
+
+
+def test_of_a_script_that_becomes_unreadable_filters_that_were_read_before_refuse(filters, site):
+    site.write("b.lua", "-- gateway: concurency=2\nfunction IncomingHttpRequestFilter() end")
+    asked = filters(TRIVIAL)
+    fault = site.until_fault("b.lua")
+
+    (site.folder / "b.lua").unlink()
+    os.mkfifo(site.folder / ".b.lua")
+    (site.folder / ".b.lua").rename(site.folder / "b.lua")
+    wait_until(lambda: site.until_fault("b.lua") != fault)
+
+    assert "only IncomingHttpRequestFilter are known" in site.until_fault("b.lua")
+    with pytest.raises(FilterFailed, match="cannot be read"):
+        asked.request("GET", "/", "::1", "", {})
+    assert received(asked) == KEPT
+
+
+def test_a_legacy_set_with_an_unreadable_file_refuses_what_the_others_filter(site, tmp_path):
+    first, second = tmp_path / "first.lua", tmp_path / "second.lua"
+    first.write_text(TRIVIAL)
+    site.start(legacy=[first, second])
+
+    with pytest.raises(FilterFailed, match=r"second\.lua"):
+        received(site.host.filters)
+
+    second.write_text("")
+    site.write("wakes.lua", "-- a change of the folder has all files read again")
+    site.until_runs("LuaScripts")
+    assert received(site.host.filters) == KEPT
+
+
 def test_while_scripts_load_at_the_start_questions_wait_for_them(site):
     site.write("a.lua", "os.execute('sleep 0.5')\n" + REFUSING)
     site.start()
