@@ -254,13 +254,13 @@ class Node:
         )
 
     def _stored(self, name: str) -> Iterator[list[Any]]:
-        for patient_id in (name, f"{name}+*"):
-            query = {"Level": "Instance", "Query": {"PatientID": patient_id}}
-            for found in self.client.post("/tools/find", json=query).json():
-                file = self.client.get(f"/instances/{found}/file").content
+        query = {"Level": "Instance", "Query": {"PatientID": f"{name}*"}}
+        for found in self.client.post("/tools/find", json=query).json():
+            image = dcmread(io.BytesIO(self.client.get(f"/instances/{found}/file").content))
+            if _owner(image) == name:
                 metadata = self.client.get(f"/instances/{found}/metadata?expand").json()
                 told = {k: self._known(v) for k, v in metadata.items() if k not in _OWN_METADATA}
-                yield [self._shown(dcmread(io.BytesIO(file))), json.dumps(told, sort_keys=True)]
+                yield [self._shown(image), json.dumps(told, sort_keys=True)]
 
     def _posted(self, name: str) -> Iterator[str]:
         for request in tuple(self.around.web.requests):
