@@ -55,6 +55,12 @@ class FilterRuntime:
         """Whether the script, as it was loaded, has that callback."""
         return callback in self._callbacks
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether it waits for something that may itself have to ask a filter."""
+        loaded = self._loaded
+        return loaded is not None and loaded.is_outside
+
     def ask(self, question: Question) -> Answer:
         """Wait for the answer. Raises ScriptError, Stuck."""
         future: Future[Answer] = Future()

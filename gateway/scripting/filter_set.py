@@ -11,6 +11,8 @@ from gateway.scripting.site import Site
 
 # A thread that hangs in a C function may burn a core: with more of them nothing is asked any more.
 _MAXIMUM_STUCK = 4
+# A runtime that begins to wait outside tells nobody.
+_LOOK_EVERY_S = 0.05
 
 
 class Undefined(Exception):
@@ -50,11 +52,19 @@ class FilterSet:
     finds its variables as it left them.
     """
 
-    def __init__(self, script: Script, site: Site, *, most: int, patience_s: float) -> None:
-        """most: runtimes at the same time. patience_s: how long a question waits for one."""
+    def __init__(
+        self, script: Script, site: Site, *, most: int, most_outside: int, patience_s: float
+    ) -> None:
+        """most: runtimes at the same time, beside those that wait outside.
+
+        most_outside: a runtime that waits for a web service or a command may wait for the answer
+        to the next question, and must not be in its way: so many of those do not count.
+        patience_s: how long a question waits for a runtime.
+        """
         self._script = script
         self._site = site
         self._most = most
+        self._most_outside = most_outside
         self._patience_s = patience_s
         self._changed = threading.Condition()
         self._free: list[FilterRuntime] = []
@@ -117,15 +127,22 @@ class FilterSet:
                     raise NotAsked(f"{self._script.name}: this version ends")
                 if has_added and not self._all and self._problem:
                     raise self._problem
-                if len(self._all) < self._most and not (has_added and self._all):
+                if self._inside() < self._most and not (has_added and self._all):
                     self._add()
                     has_added = True
-                if not self._changed.wait(deadline_s - time.monotonic()):
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0:
                     raise NotAsked(
                         f"{self._script.name}: none of its {len(self._all)} runtimes for filters"
                         f" was free within {self._patience_s:g} s"
                     )
+                self._changed.wait(min(left_s, _LOOK_EVERY_S))
             return self._free.pop()
+
+    def _inside(self) -> int:
+        """How many count; the lock is held."""
+        outside = sum(runtime.is_outside for runtime in self._all) if self._most_outside else 0
+        return len(self._all) - min(outside, self._most_outside)
 
     def _add(self) -> None:
         """Start one more; the lock is held. Raises NotAsked."""
@@ -153,11 +170,12 @@ class FilterSet:
 
     def _give_back(self, runtime: FilterRuntime, *, healthy: bool) -> None:
         with self._changed:
-            if healthy and not self._is_closed:
+            is_needed = healthy and self._inside() <= self._most
+            if is_needed and not self._is_closed:
                 self._free.append(runtime)
             else:
                 runtime.end()  # also one that hangs: should it ever come back
-            if not healthy:
+            if not is_needed:
                 self._all.discard(runtime)
             self._changed.notify_all()
 

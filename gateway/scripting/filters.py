@@ -27,6 +27,8 @@ from gateway.scripting.unusable import Unusable
 log = logger("scripting")
 # Of one script; a filter that waits for a web service is asked for so many things side by side.
 MOST_RUNTIMES = 16
+# What they wait for may ask the gateway something, which asks the filter again.
+_MOST_OUTSIDE = 128
 _UNKNOWN = "what it filters is not known and goes UNFILTERED"
 T = TypeVar("T")
 # Receiving has runtimes of its own: what is asked for a request may itself wait for a receipt.
@@ -198,15 +200,23 @@ class ScriptFilters:
             receiving, other = known.receiving, known.other
         else:
             # Orthanc has one state for what is received, and scripts that count in it.
-            most = 1 if script.is_legacy else MOST_RUNTIMES
-            receiving = FilterSet(script, site, most=most, patience_s=self._patience_s)
-            other = FilterSet(script, site, most=MOST_RUNTIMES, patience_s=self._patience_s)
+            receiving = self._runtimes(script, site, is_one_state=script.is_legacy)
+            other = self._runtimes(script, site)
         filtering = _Filtering(script, defined, has_run, receiving, other)
         self._set({**self._scripts, script.name: filtering})
         if self._is_stopped:
             filtering.close()
         for callback in defined:
             filtering.runtimes(callback).warm()
+
+    def _runtimes(self, script: Script, site: Site, *, is_one_state: bool = False) -> FilterSet:
+        return FilterSet(
+            script,
+            site,
+            most=1 if is_one_state else MOST_RUNTIMES,
+            most_outside=0 if is_one_state else _MOST_OUTSIDE,
+            patience_s=self._patience_s,
+        )
 
     def _set(self, scripts: Mapping[str, _Filtering]) -> None:
         outdated = [

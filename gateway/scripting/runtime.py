@@ -65,6 +65,12 @@ def _deny(*_: object) -> None:
     raise AttributeError("access to Python objects is denied")
 
 
+class Excursion:
+    """Whether a runtime is in a host function now, where it may wait, and computes nothing."""
+
+    is_out = False
+
+
 class Refused(Exception):
     """A host function says no; the message becomes an error at the script's line."""
 
@@ -108,7 +114,10 @@ class Runtime:
         # The C functions themselves: a Lua function would be killed with the script.
         self._sethook = self._lua.eval("debug.sethook")
         self._collectgarbage = self._lua.eval("collectgarbage")
-        guarded = {name: _never_raising(name, function) for name, function in host.items()}
+        self.excursion = Excursion()
+        guarded = {
+            name: _never_raising(name, function, self.excursion) for name, function in host.items()
+        }
         entry = self._bootstrap(profile, self._lua.table_from(guarded))
         self._compile, self._run = entry["compile"], entry["run"]
         self._defines, self._call, self._ask = entry["defines"], entry["call"], entry["ask"]
@@ -312,7 +321,7 @@ def _for_people(stack: str) -> str:
     return _OUR_FRAME.sub("", stack.strip("\n") + "\n").rstrip()
 
 
-def _never_raising(name: str, given: HostFunction | OfBytes) -> HostFunction:
+def _never_raising(name: str, given: HostFunction | OfBytes, excursion: Excursion) -> HostFunction:
     """`given` for Lua: answers True and its results, or False and a message.
 
     An exception that reached Lua would be an object there, and lead from its traceback to anything.
@@ -321,6 +330,7 @@ def _never_raising(name: str, given: HostFunction | OfBytes) -> HostFunction:
     function, taken = (given.function, _raw) if isinstance(given, OfBytes) else (given, _from_lua)
 
     def answer(*arguments: Any) -> tuple[Any, ...]:
+        excursion.is_out = True
         try:
             result = function(*(taken(a) if isinstance(a, str) else a for a in arguments))
         except Refused as exc:
@@ -328,6 +338,8 @@ def _never_raising(name: str, given: HostFunction | OfBytes) -> HostFunction:
         except Exception as exc:  # the border to Lua, as said above
             log.error("host function failed", function=name, exc_info=exc)
             return False, f"{name}: internal error {type(exc).__name__}"
+        finally:
+            excursion.is_out = False
         results = result if isinstance(result, tuple) else (result,)
         return True, *(_as_bytes(item) for item in results)
 

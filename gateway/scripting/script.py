@@ -157,6 +157,7 @@ class LoadedScript:
                 **site.rehearsal(self._outside.functions()),
             },
         )
+        self._excursion = self._runtime.excursion
         self.callbacks: tuple[str, ...] = ()
         try:
             self._load()
@@ -190,6 +191,11 @@ class LoadedScript:
     def origin(self) -> Origin:
         """Of what the script hands to the gateway at this moment."""
         return Origin(OriginKind.LUA, generation=self._generation)
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it waits for a command, a web service or the gateway; from any thread."""
+        return self._excursion.is_out
 
     def finalize(self) -> None:
         """Tell the script that its runtime ends. Raises ScriptError."""
