@@ -14,6 +14,9 @@ from gateway.errors import StoreError
 MIGRATIONS = Path(__file__).with_name("migrations")
 # How long a writer waits for another process (`gateway queue retry`) to end its transaction.
 BUSY_TIMEOUT_MS = 10_000
+# Kept ready by each connection, at some 10 kB: 45 are nearly all that is ever asked, the others are
+# lists of so many ids, no two of a length.
+_STATEMENTS = 64
 
 
 def open_database(path: Path) -> Engine:
@@ -23,7 +26,14 @@ def open_database(path: Path) -> Engine:
     `Engine.connect()` reads a snapshot and waits for nobody.
     """
     url = URL.create("sqlite", database=str(path))  # a path may hold what means something in a URL
-    engine = create_engine(url, pool_size=64, max_overflow=-1)
+    # The connection used last comes first: in turn, each would come to hold all that is held.
+    engine = create_engine(
+        url,
+        pool_size=64,
+        max_overflow=-1,
+        pool_use_lifo=True,
+        connect_args={"cached_statements": _STATEMENTS},
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     migrate(engine)
