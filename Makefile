@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # A process for each core. The tests of a file stay together: they share what is slow to start.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-all peers lint install crash fuzz bench bench-rest bench-codecs clean
+.PHONY: help demo test test-all peers lint install crash soak fuzz bench bench-rest bench-codecs clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test-all: $(INSTALLED) lint peers  ## the same, and what takes longer: the bench
 
 crash: $(INSTALLED)  ## kill the gateway 40 times while images stream in, and count
 	$(BIN)/python tests/crash.py
+
+soak: $(INSTALLED)  ## a week of events through a lane, watching what grows: about 10 minutes
+	$(BIN)/python tests/soak.py
 
 fuzz: $(INSTALLED)  ## 10,000 mutated files for each decoder, through real codec processes: about 10 minutes
 	$(BIN)/python tests/fuzz.py
