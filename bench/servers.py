@@ -79,12 +79,13 @@ class Server(ABC):
     def wait_until_it_keeps(self, count: int) -> None:
         """Return when so many images are in its storage. Raises BenchError after a minute."""
         deadline = time.monotonic() + _SETTLE_TIMEOUT_S
-        while (kept := self._images_kept()) != count:
+        while (kept := self.images_kept()) != count:
             if time.monotonic() > deadline:
                 raise BenchError(f"{self.name} keeps {kept} images instead of {count}")
             time.sleep(0.05)
 
-    def _images_kept(self) -> int:
+    def images_kept(self) -> int:
+        """How many there are in its storage that nobody has compressed."""
         kept = 0
         for folder, _, names in os.walk(self.folder / self.files):
             for name in names:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 _CHUNK_BYTES = 65536
+# Whoever sends images waits for an answer; nobody waits for what a script has converted.
+_NICENESS = 10
 Outcome = tuple[bool | None, str, int]  # Lua 5.2: true or nil, "exit" or "signal", the code
 
 
@@ -91,6 +93,8 @@ class Shell:
             process_group=0,
         )
         self._commands[process.pid] = process
+        with suppress(OSError):  # it has ended already
+            os.setpriority(os.PRIO_PGRP, process.pid, _NICENESS)
         return process.pid
 
     def _kill(self, handle: int) -> None:

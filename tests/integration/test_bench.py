@@ -12,6 +12,7 @@ BENCH = Path(__file__).parents[2] / "bench"
 COMPARE = BENCH / "compare.py"
 CODECS = BENCH / "codecs.py"
 REST = BENCH / "rest.py"
+BESIDE = BENCH / "beside.py"
 IMAGES = 8
 
 
@@ -92,3 +93,23 @@ def test_the_benchmark_of_the_rest_interface_asks_every_route(tmp_path: Path):
     assert {each["clients"] for each in measured} == {1, 8}
     assert len({each["route"] for each in measured}) == 6
     assert all(rate > 0 for each in measured for rate in each["rates"])
+
+
+@pytest.mark.long
+@pytest.mark.peer
+@pytest.mark.skipif(
+    not (shutil.which("gdcmconv") and shutil.which("dcmodify")),
+    reason="gdcmconv and dcmodify are not installed",
+)
+def test_the_benchmark_of_answers_measures_with_and_without_a_script():
+    done = subprocess.run(
+        [sys.executable, str(BESIDE), "--pairs", "1", "--images", "5", "--per-second", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr
+    for row in ("| without the script |", "| with it |", "| ratio, of each pair |"):
+        assert row in done.stdout
+    assert "were converted until the last was answered" in done.stdout

@@ -191,6 +191,11 @@ def test_os_execute_answers_as_lua_5_2_does():
     ) == ["true", "true, exit, 0", "nil, exit, 3", "nil, signal, 9", "failed"]
 
 
+def test_commands_leave_the_processor_to_those_who_wait_for_an_answer():
+    is_nice = '[ "$(nice)" -gt 0 ]'
+    assert said(f"print(os.execute('until {is_nice}; do :; done'))") == ["true, exit, 0"]
+
+
 def test_a_command_that_runs_past_the_limit_is_killed_with_its_children(tmp_path):
     pids = tmp_path / "pids"
     command = f"sleep 60 & echo $! > {pids}; echo $$ >> {pids}; sleep 60"
