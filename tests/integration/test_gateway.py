@@ -95,6 +95,7 @@ class TestScripts:
             archive.wait_for(2)
             assert lanes(gateway)["route.lua"]["events_handled"] == 2
 
+    @pytest.mark.long
     def test_a_removed_script_is_not_called_any_more(self, tmp_path: Path):
         with routed(tmp_path) as (gateway, archive):
             gateway.script("other.lua", "function OnStoredInstance() end")
@@ -160,6 +161,7 @@ class TestDestinations:
                 down.wait_for(10)
                 wait_until(lambda: not queue(gateway))
 
+    @pytest.mark.long
     def test_one_that_is_left_alone_is_tried_at_once_when_an_administrator_says_retry(
         self, tmp_path: Path
     ):
@@ -189,6 +191,7 @@ class TestDestinations:
             (parked,) = wait_until(lambda: [t for t in queue(gateway) if t["state"] == "parked"])
             assert parked["error_kind"] == "no-acceptable-syntax"
 
+    @pytest.mark.long
     def test_one_that_the_configuration_does_not_name_any_more_is_told_at_the_start(
         self, tmp_path: Path
     ):
@@ -246,6 +249,7 @@ class TestTranscoding:
         assert archive.deliveries == {lossy_uid: 1, str(twelve_bits.SOPInstanceUID): 1}
         assert lossy_uid.startswith("2.25.")
 
+    @pytest.mark.long
     def test_a_lossy_replacement_is_refused_at_its_line(self, tmp_path: Path):
         lua = "function OnStoredInstance(id)\n Transcode(id, 'jpeg', {replace = true}) end"
         with routed(tmp_path, lua) as (gateway, _archive):
@@ -265,12 +269,14 @@ class TestStopping:
             gateway.start()
             archive.wait_for(30)
 
+    @pytest.mark.long
     def test_a_second_gateway_on_the_same_folder_is_refused(self, tmp_path: Path):
         with GatewayProcess(tmp_path) as gateway:
             second = gateway.attempt("run")
             assert second.stdout == ""
             assert gateway.is_ready()
 
+    @pytest.mark.long
     def test_a_file_without_a_row_is_an_arrival_again(self, tmp_path: Path):
         with routed(tmp_path) as (gateway, archive):
             send(gateway, tmp_path / "images", 3)
@@ -316,6 +322,7 @@ class TestDcmtk:
             scp.wait(30)
 
 
+@pytest.mark.long
 def test_the_same_image_again_makes_no_second_event(tmp_path: Path):
     with routed(tmp_path, syntaxes=[ExplicitVRLittleEndian]) as (gateway, archive):
         image = make_ct(tmp_path / "image.dcm", sop_class=str(CTImageStorage))

@@ -142,13 +142,33 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     ("scripts", "asynchronous", "left"),
     [
         pytest.param([REPLACES], False, 1, id="replaces what was stored"),
-        pytest.param([MODIFIES_STUDIES], False, LIMIT + 1, id="modifies stable studies"),
-        pytest.param([MODIFIES_STUDIES], True, LIMIT + 1, id="in the background"),
-        pytest.param([ANSWERS_JOBS], True, LIMIT + 1, id="answers the end of its own jobs"),
-        pytest.param([ANSWERS_NOTES], False, LIMIT + 1, id="answers its own notes"),
-        pytest.param([ANSWERS_DELETIONS], False, 0, id="answers its own deletions"),
+        pytest.param(
+            [MODIFIES_STUDIES],
+            False,
+            LIMIT + 1,
+            id="modifies stable studies",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            [MODIFIES_STUDIES], True, LIMIT + 1, id="in the background", marks=pytest.mark.long
+        ),
+        pytest.param(
+            [ANSWERS_JOBS],
+            True,
+            LIMIT + 1,
+            id="answers the end of its own jobs",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            [ANSWERS_NOTES], False, LIMIT + 1, id="answers its own notes", marks=pytest.mark.long
+        ),
+        pytest.param(
+            [ANSWERS_DELETIONS], False, 0, id="answers its own deletions", marks=pytest.mark.long
+        ),
         pytest.param([ANSWERS_A, ANSWERS_B], False, LIMIT + 1, id="two answer each other"),
-        pytest.param([SENDS_LINES], False, LIMIT + 1, id="by lines that it sends"),
+        pytest.param(
+            [SENDS_LINES], False, LIMIT + 1, id="by lines that it sends", marks=pytest.mark.long
+        ),
     ],
 )
 def test_a_loop_ends_and_the_event_at_its_end_is_kept_with_the_reason(
@@ -177,6 +197,7 @@ def test_a_plan_that_loops_ends_and_the_last_image_is_kept(run):
     assert "a loop" in listed
 
 
+@pytest.mark.long
 def test_a_loop_goes_on_no_further_when_the_gateway_is_killed_in_it(run):
     gateway = run(MODIFIES_STUDIES, asynchronous=True)
     gateway.receive()

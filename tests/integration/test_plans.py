@@ -59,6 +59,7 @@ def arrived(archive: Archive) -> Counter[int]:
     return Counter(int(header.InstanceNumber) for header in headers)
 
 
+@pytest.mark.long
 def test_a_chain_that_is_killed_between_its_steps_is_done_once_and_wholly(tmp_path: Path) -> None:
     archive = Archive()
     gateway = GatewayProcess(tmp_path, QUICK + archive.destination("archive"))
@@ -87,6 +88,7 @@ def test_a_study_is_sent_and_deleted_when_it_is_stable(tmp_path: Path) -> None:
     assert arrived(archive) == Counter(range(1, 6))
 
 
+@pytest.mark.long
 def test_a_modality_that_moves_is_followed_without_a_restart(tmp_path: Path) -> None:
     here, there = Archive(), Archive()
     script = "function OnStoredInstance(id) SendToModality(id, 'moving') end"

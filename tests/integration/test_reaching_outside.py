@@ -83,6 +83,7 @@ def test_a_web_service_that_a_script_calls_calls_the_gateway_back(tmp_path):
         assert said(gateway) == ["RestApi, 403"]
 
 
+@pytest.mark.long
 def test_a_callback_that_waits_when_the_gateway_stops_ends_in_time_and_runs_again(tmp_path, web):
     with GatewayProcess(tmp_path) as gateway:
         gateway.script("wait.lua", f"""

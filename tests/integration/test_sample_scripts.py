@@ -164,6 +164,7 @@ def test_rules_say_where_an_image_goes(house):
         assert [image.InstanceNumber for image in house.got("archive")] == [3]
 
 
+@pytest.mark.long
 def test_what_no_rule_knows_is_parked_if_so_wished(house):
     with house.using("RouteByRules.lua", ELSEWHERE="nil"):
         parked = len(house.log("event parked"))
@@ -198,6 +199,7 @@ def test_research_gets_an_anonymised_study_as_soon_as_it_is_complete(house):
         wait_until(lambda: set(house.ids()) == originals)
 
 
+@pytest.mark.long
 def test_what_a_client_could_not_send_arrives_when_the_modality_is_back(house):
     with house.using("RetryFailedJobs.lua"):
         house.upload(made_ct(1))
@@ -226,6 +228,7 @@ def test_files_are_written_where_no_name_can_lead_them_astray(house, tmp_path):
         assert [each.name for each in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.long
 def test_a_web_service_is_told_of_a_study_again_after_it_has_refused(house):
     """It retries the event after the address has been put right."""
     name, wrong, right = "StudyToWebService.lua", "/status/503", "/studies"
@@ -257,6 +260,7 @@ def test_a_receive_filter_refuses_some_and_discards_others(house):
         assert len(house.ids()) == 1
 
 
+@pytest.mark.long
 def test_readers_read_and_administrators_change(house):
     with house.using("HttpFilter.lua"):
         ask = {"Level": "Study", "Query": {}}
@@ -270,6 +274,7 @@ def test_readers_read_and_administrators_change(house):
         assert house.ids() == [instance]
 
 
+@pytest.mark.long
 def test_research_gets_nothing_with_a_name_whoever_sends_it(house):
     with house.using("OutgoingFilter.lua"):
         for image in (made_ct(1), made_ct(2, PatientIdentityRemoved="YES")):
@@ -302,6 +307,7 @@ def test_only_those_who_are_trusted_may_send_compressed_images(house, calling_ae
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_what_is_odd_stays_in_quarantine_until_somebody_mends_it(house):
     """Here the PatientID is one that another system has made up."""
     find = {"Level": "Study", "Query": {}, "Labels": ["quarantine"]}
@@ -330,6 +336,7 @@ def test_a_monitor_hears_a_heartbeat(house):
     assert (beat["aet"], beat["instances"]) == ("GATEWAY", "1")
 
 
+@pytest.mark.long
 def test_studies_take_turns_and_stay_together(house):
     workstations = "{ 'reading-1', 'reading-2' }"
     with house.using("TakingTurns.lua", WORKSTATIONS=workstations):
@@ -344,6 +351,7 @@ def test_studies_take_turns_and_stay_together(house):
 @pytest.mark.peer
 @pytest.mark.skipif(not shutil.which("gdcmconv"), reason="gdcmconv is not installed")
 @pytest.mark.parametrize("name", ["GdcmconvBefore.lua", "GdcmconvAfter.lua"])
+@pytest.mark.long
 def test_a_legacy_script_and_what_is_made_of_it_have_the_same_effect(house, name):
     original = made_ct(1, rows=64, columns=64)
     with house.using(f"legacy/{name}"):

@@ -66,6 +66,7 @@ def test_what_gets_stable_after_a_kill_is_told_once(gateway, tmp_path):
     assert told_in_the_end(gateway) == expected
 
 
+@pytest.mark.long
 def test_events_that_wait_at_a_kill_are_told_once_and_the_one_in_hand_again(gateway, tmp_path):
     receive(gateway, "A", 1)
     wait_until(lambda: (tmp_path / "reached").exists(), TIMEOUT_S)

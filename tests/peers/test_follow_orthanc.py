@@ -112,6 +112,7 @@ def test_all_that_an_orthanc_gets_is_handed_on_by_a_script(tmp_path):
 
 
 @needs_orthanc
+@pytest.mark.long
 def test_an_orthanc_is_emptied_when_that_is_wished(tmp_path):
     made, archive = images(25), Archive()
     with archive.listening(), orthanc(tmp_path) as old:
