@@ -67,6 +67,7 @@ class FilterSet:
         self._most_outside = most_outside
         self._patience_s = patience_s
         self._changed = threading.Condition()
+        self._askers = self._loading = 0
         self._free: list[FilterRuntime] = []
         self._all: set[FilterRuntime] = set()  # also those that are still loading
         self._stuck: list[threading.Thread] = []
@@ -120,24 +121,35 @@ class FilterSet:
 
     def _take(self) -> FilterRuntime:
         deadline_s = time.monotonic() + self._patience_s
-        has_added = False
         with self._changed:
-            while not self._free:
-                if self._is_closed:
-                    raise NotAsked(f"{self._script.name}: this version ends")
-                if has_added and not self._all and self._problem:
-                    raise self._problem
-                if self._inside() < self._most and not (has_added and self._all):
-                    self._add()
-                    has_added = True
-                left_s = deadline_s - time.monotonic()
-                if left_s <= 0:
-                    raise NotAsked(
-                        f"{self._script.name}: none of its {len(self._all)} runtimes for filters"
-                        f" was free within {self._patience_s:g} s"
-                    )
-                self._changed.wait(min(left_s, _LOOK_EVERY_S))
+            self._askers += 1
+            try:
+                self._until_one_is_free(deadline_s)
+            finally:
+                self._askers -= 1
             return self._free.pop()
+
+    def _until_one_is_free(self, deadline_s: float) -> None:
+        """The lock is held. Raises ScriptError, NotAsked among them."""
+        has_added = False
+        while not self._free:
+            if self._is_closed:
+                raise NotAsked(f"{self._script.name}: this version ends")
+            problem = self._problem if has_added else None
+            if problem and not self._all:
+                raise problem
+            # Others may take what was begun for this one: as many load as there are askers.
+            is_short = self._loading < self._askers and not problem
+            if is_short and self._inside() < self._most:
+                self._add()
+                has_added = True
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise NotAsked(
+                    f"{self._script.name}: none of its {len(self._all)} runtimes for filters"
+                    f" was free within {self._patience_s:g} s"
+                )
+            self._changed.wait(min(left_s, _LOOK_EVERY_S))
 
     def _inside(self) -> int:
         """How many count; the lock is held."""
@@ -153,12 +165,14 @@ class FilterSet:
                 " filters are not asked until the script is changed"
             )
         runtime = FilterRuntime(self._script, self._site)
+        runtime.start(self._loaded)  # which waits for the lock
         self._all.add(runtime)
-        runtime.start(self._loaded)
+        self._loading += 1
 
     def _loaded(self, runtime: FilterRuntime, problem: ScriptError | None) -> None:
         """Called in the runtime's thread."""
         with self._changed:
+            self._loading -= 1
             self._problem = problem
             if problem is not None:
                 self._all.discard(runtime)

@@ -336,7 +336,33 @@ def test_a_filter_does_not_wait_for_the_lane(filters, site, tmp_path):
     site.stop(0)
 
 
-def test_too_many_questions_at_once_are_refused_after_a_while_and_not_for_ever(filters):
+def test_filters_that_wait_for_others_are_in_nobody_s_way(filters, tmp_path):
+    """What they wait for may have to ask the same filter: sixteen of them stood still so."""
+    done = tmp_path / "done"
+    asked = filters(
+        "function ReceivedInstanceFilter(dicom)"
+        f" if dicom.PatientName == 'waits' then os.execute('echo >> {tmp_path}/waiting;"
+        f" until [ -e {done} ]; do sleep 0.02; done') end return true end",
+        filter_timeout_s=60,
+        timeout_s=60,
+    )
+
+    def lines() -> int:
+        path = tmp_path / "waiting"
+        return len(path.read_text()) if path.exists() else 0
+
+    with ThreadPoolExecutor(20) as pool:
+        waiting = [pool.submit(received, asked, {"PatientName": "waits"}) for _ in range(20)]
+        wait_until(lambda: lines() == 20, 60)
+        assert received(asked) == KEPT
+        done.touch()
+        assert [each.result() for each in waiting] == [KEPT] * 20
+
+
+def test_too_many_questions_at_once_are_refused_after_a_while_and_not_for_ever(
+    filters, monkeypatch
+):
+    monkeypatch.setattr("gateway.scripting.filters._MOST_OUTSIDE", 0)
     asked = filters(
         "function ReceivedInstanceFilter() os.execute('sleep 3') return true end",
         timeout_s=0.5,
