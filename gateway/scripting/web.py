@@ -132,7 +132,7 @@ class WebClient:
 
 
 class _Errand:
-    """One request on its way. answer, error: at its end one of them is there."""
+    """One request on its way. At its end answer or error is there, or neither: it took too long."""
 
     def __init__(self, request: httpx.Request, most_bytes: int) -> None:
         self._request = request
@@ -152,6 +152,8 @@ class _Errand:
                 response.close()
         except GatewayError as error:
             self.error = error
+        except httpx.TimeoutException:
+            pass  # its time is that of whoever waits, who says so
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
             self.error = RemoteUnreachable(_told(error))
         except Exception as error:

@@ -419,6 +419,14 @@ def test_a_server_that_does_not_come_to_its_end_is_left_in_time(web, api, kind):
     assert time.monotonic() - began < 3
 
 
+def test_a_silent_server_is_told_of_alike_whoever_gives_up_first(web, api):
+    source = f"SetHttpTimeout(0.02) print(HttpGet('{web.url('/silent')}'))"
+
+    told = {said(source, api.site) for _ in range(30)}
+
+    assert told == {"nil, no whole answer within 0.02 s"}
+
+
 @pytest.mark.parametrize("kind", ["silent", "drip"])
 def test_the_script_s_own_time_ends_a_request_as_well(web, api, kind):
     began = time.monotonic()
