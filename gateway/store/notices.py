@@ -5,23 +5,11 @@ They are entered only when a lane may want them: most sites have no script that 
 
 from collections.abc import Collection
 
-from sqlalchemy import (
-    Connection,
-    Text,
-    bindparam,
-    cast,
-    delete,
-    exists,
-    func,
-    insert,
-    literal,
-    null,
-    or_,
-    select,
-)
+from sqlalchemy import Connection, delete, exists, func, insert, literal, select
 
 from gateway.model import EventKind, Level
 from gateway.store import schema
+from gateway.store.marks import Mark
 
 _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
 
@@ -43,41 +31,37 @@ STABLE = {
     Level.PATIENT: EventKind.STABLE_PATIENT,
 }
 
-# A script that has not been loaded yet may define anything.
-_IS_WANTED = exists().where(
-    _lanes.c.active,
-    or_(
-        _lanes.c.script_version == "",
-        cast(_lanes.c.callbacks, Text).contains(bindparam("quoted", type_=Text)),
-    ),
-)
-_ASK = select(_IS_WANTED)
-_ADD = insert(_events).from_select(
-    ["kind", "subject", "version_id", "created_at", "generation"],
-    select(
-        bindparam("kind", type_=Text),
-        bindparam("subject", type_=Text),
-        null(),
-        bindparam("now", type_=schema.event.c.created_at.type),
-        bindparam("generation", type_=schema.event.c.generation.type),
-    ).where(_IS_WANTED),
-)
+_SCRIPTS = select(_lanes.c.script_version, _lanes.c.callbacks).where(_lanes.c.active)
+_ENTER = insert(_events)
 
 
-def is_wanted(connection: Connection, kind: EventKind) -> bool:
-    """Whether a lane may want events of this kind."""
-    return bool(connection.scalar(_ASK, {"quoted": f'"{kind}"'}))
+def wanted(connection: Connection, kinds: Collection[EventKind]) -> frozenset[EventKind]:
+    """Those of these kinds that a lane may want."""
+    found: set[EventKind] = set()
+    for script_version, callbacks in connection.execute(_SCRIPTS):
+        # A script that has not been loaded yet may define anything.
+        found.update(kind for kind in kinds if not script_version or kind in callbacks)
+    return frozenset(found)
 
 
 def add_notice(
     connection: Connection, kind: EventKind, subject: str, now: float, generation: int = 0
 ) -> None:
-    """Enter an event about a resource or a job, if a lane may want it.
+    """Enter an event about a resource or a job, if a lane may want it; see enter_notice()."""
+    if wanted(connection, [kind]):
+        enter_notice(connection, kind, subject, now, generation)
+
+
+def enter_notice(
+    connection: Connection, kind: EventKind, subject: str, now: float, generation: int
+) -> None:
+    """Enter an event that is wanted.
 
     generation: see Origin; of what has come, or gone, or was made.
     """
-    values = {"kind": kind, "subject": subject, "now": now, "quoted": f'"{kind}"'}
-    connection.execute(_ADD, values | {"generation": generation})
+    connection.execute(
+        _ENTER, {"kind": kind, "subject": subject, "created_at": now, "generation": generation}
+    )
 
 
 def forget_notices(connection: Connection, lanes_that_may_read: Collection[str]) -> int:
@@ -94,7 +78,8 @@ def forget_notices(connection: Connection, lanes_that_may_read: Collection[str])
             _events.c.version_id.is_(None),
             _events.c.event_id <= func.coalesce(slowest, everything, literal(0)),
             ~exists().where(
-                _marks.c.event_id == _events.c.event_id, _marks.c.state.in_(["parked", "again"])
+                _marks.c.event_id == _events.c.event_id,
+                _marks.c.state.in_([Mark.PARKED, Mark.AGAIN]),
             ),
         )
         .limit(1000)

@@ -6,7 +6,6 @@ exceptions: events settled ahead of the cursor, parked ones, and those to be han
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -37,6 +36,7 @@ from gateway.store import schema
 from gateway.store.catalogue import find_versions
 from gateway.store.committer import Committer
 from gateway.store.instances import as_origin, as_version
+from gateway.store.marks import Mark
 from gateway.store.notices import forget_notices
 from gateway.store.reception import reception
 from gateway.store.resource_metadata import notes_of
@@ -51,14 +51,6 @@ _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
 
 # Makes tasks of a callback's steps; is given how to look up the version an instance id names.
 Planner = Callable[[Callable[[str], Sequence[Version]]], Sequence[NewTask]]
-
-
-class Mark(StrEnum):
-    """The state of a `lane_event` row."""
-
-    SETTLED = "settled"
-    PARKED = "parked"
-    AGAIN = "again"
 
 
 # Statements that run once per event are made once: making one costs more than running it.

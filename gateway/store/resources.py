@@ -158,10 +158,10 @@ def log_change(connection: Connection, kind: ChangeKind, level: Level, resource_
         _ADD_CHANGES,
         {"kind": kind, "level": level, "resource_id": resource_id, "created_at": now},
     )
-    if kind in _TOLD and notices.is_wanted(connection, told := _TOLD[kind][level]):
+    if kind in _TOLD and notices.wanted(connection, [told := _TOLD[kind][level]]):
         latest = _latest_instance(connection, level, resource_id)
         generation = generation_of(connection, [latest])
-        notices.add_notice(connection, told, resource_id, now, generation)
+        notices.enter_notice(connection, told, resource_id, now, generation)
 
 
 def generation_of(connection: Connection, instance_ids: Collection[str]) -> int:
@@ -202,7 +202,8 @@ def _latest_instance(connection: Connection, level: Level, resource_id: str) -> 
 def _tell_of_deletion(
     connection: Connection, resource_ids: Collection[str], generation: int
 ) -> None:
-    if not any(notices.is_wanted(connection, kind) for kind in notices.DELETED.values()):
+    wanted = notices.wanted(connection, notices.DELETED.values())
+    if not wanted:
         return
     levels = select(_resource.c.resource_id, _resource.c.level).where(
         _resource.c.resource_id.in_(resource_ids)
@@ -210,7 +211,8 @@ def _tell_of_deletion(
     now = time.time()
     for resource_id, level in connection.execute(levels).all():
         kind = notices.DELETED[Level(level)]
-        notices.add_notice(connection, kind, resource_id, now, generation)
+        if kind in wanted:
+            notices.enter_notice(connection, kind, resource_id, now, generation)
 
 
 def _describe_anew(connection: Connection, instance_id: str, summary: Summary, now: float) -> None:
