@@ -6,13 +6,14 @@ without a socket.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, MapAdapter, Rule
 
 from gateway.logs import logger
 from gateway.model import Origin, OriginKind
@@ -40,18 +41,25 @@ def _not_built(*_: object) -> tuple[str, str]:
     raise NotImplementedError
 
 
+@cache
+def _urls(table: tuple[tuple[str, str], ...]) -> MapAdapter:
+    """What finds the number of a route in a table of (method, path); the parsed table is kept."""
+    urls = Map(
+        [_Rule(path, methods=[method], endpoint=n) for n, (method, path) in enumerate(table)],
+        # Answer what was asked for, or 404: no redirects to a path that would have been right.
+        strict_slashes=False,
+        merge_slashes=False,
+    )
+    # Once, and not to each request: only its path and method count.
+    return urls.bind("")
+
+
 class Application:
     """A WSGI application over a table of routes."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        urls = Map(
-            [_Rule(r.path, methods=[r.method], endpoint=r.handler) for r in routes],
-            # Answer what was asked for, or 404: no redirects to a path that would have been right.
-            strict_slashes=False,
-            merge_slashes=False,
-        )
-        # Once, and not to each request: only its path and method count.
-        self._urls = urls.bind("")
+        self._routes = tuple(routes)
+        self._urls = _urls(tuple((route.method, route.path) for route in self._routes))
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -84,16 +92,16 @@ class Application:
     def route_of(self, method: str, path: str) -> str | None:
         """The path of the route that would answer, as the table has it; None without one."""
         try:
-            rule, _ = self._urls.match(path, method, return_rule=True)
+            route, _ = self._match(path, method)
         except (NotFound, MethodNotAllowed):
             return None
-        return rule.rule
+        return route.path
 
     def respond(self, request: Request) -> Response:
         """The response to a request, whatever happens: this is a border for unexpected errors."""
         try:
-            handler, arguments = self._urls.match(request.path, request.method)
-            response: Response = handler(request, **arguments)
+            route, arguments = self._match(request.path, request.method)
+            response = route.handler(request, **arguments)
         except ApiError as error:
             return problem(request, error.fault, error.details)
         except UnknownId:
@@ -108,6 +116,11 @@ class Application:
             log.exception("request failed", method=request.method, path=request.path)
             return problem(request, Fault.INTERNAL, "see the log of the gateway")
         return response
+
+    def _match(self, path: str, method: str) -> tuple[Route, Mapping[str, Any]]:
+        """A route, and the variables in its path. Raises NotFound, MethodNotAllowed."""
+        number, arguments = self._urls.match(path, method)
+        return self._routes[number], arguments
 
 
 def origin_of(request: Request) -> Origin:
