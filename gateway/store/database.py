@@ -6,11 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 
 from gateway.errors import StoreError
 
@@ -45,24 +41,31 @@ def open_database(path: Path) -> Engine:
 
 def migrate(engine: Engine) -> None:
     """Bring the schema to the newest revision."""
-    with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == _newest_revision():
-            return  # and nothing is checked: of a large index that takes long
-    config = _migrations()
+    if _revision(engine) == _newest_revision():
+        return  # and nothing is checked: of a large index that takes long
+    # To import Alembic takes longer than most commands do, and it is needed once for a version.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with rebuilding(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 
 
-def _migrations() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config
+def _revision(engine: Engine) -> str | None:
+    """Of the schema as it is; None for a new database."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
 @cache
-def _newest_revision() -> str | None:
-    return ScriptDirectory.from_config(_migrations()).get_current_head()
+def _newest_revision() -> str:
+    """Revisions are called as their files begin, and one follows the other."""
+    return max(path.name for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
 
 
 @contextmanager
