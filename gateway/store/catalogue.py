@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select
-from sqlalchemy.orm import aliased
 
 from gateway.dicom.main_tags import normalized
 from gateway.model import Level, Resource, Version, VersionState
@@ -130,13 +129,13 @@ def levels_below(level: Level) -> Sequence[Level]:
 def select_related(resource: Resource, level: Level) -> Select[Any]:
     """A statement for the ids, in the order of arrival; the resource's own for its own level."""
     steps = _LEVELS.index(level) - _LEVELS.index(resource.level)
-    table: Any = aliased(_resource)
+    table = _resource.alias()
     if steps == 0:
         return select(table.c.resource_id).where(table.c.resource_id == resource.resource_id)
     statement = select(table.c.resource_id).order_by(table.c.created_at, table.c.resource_id)
     current = table
     for _ in range(abs(steps)):
-        following: Any = aliased(_resource)
+        following = _resource.alias()
         on = (
             following.c.resource_id == current.c.parent_id
             if steps > 0

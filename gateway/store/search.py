@@ -13,8 +13,7 @@ from itertools import islice, pairwise
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, exists, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy import Alias, ColumnElement, Connection, Engine, Row, Select, exists, func, select
 
 from gateway.dicom.main_tags import ALL_MAIN_TAGS, IDENTIFIER_TAGS, MAIN_TAGS, normalized
 from gateway.dicom.matching import Condition, Matching
@@ -115,8 +114,8 @@ class _Plan:
     def __init__(self, level: Level) -> None:
         self._level = level
         depth = _LEVELS.index(level) + 1
-        self._tables: dict[Level, Any] = {
-            each: aliased(schema.resource) for each in _LEVELS[:depth]
+        self._tables: dict[Level, Alias] = {
+            each: schema.resource.alias() for each in _LEVELS[:depth]
         }
 
     def source_of(self, condition: Condition) -> str | None:
@@ -162,7 +161,7 @@ class _Plan:
 
     def _narrowed(self, statement: Select[Any], condition: Condition, source: str) -> Select[Any]:
         """Only what the table of identifiers has for the condition, or more; not less."""
-        table, identifier = self._tables[Level(source)], aliased(schema.identifier)
+        table, identifier = self._tables[Level(source)], schema.identifier.alias()
         on = identifier.c.resource_id == table.c.resource_id
         return statement.join(identifier, on).where(
             identifier.c.keyword == keyword_for_tag(condition.tag),
@@ -192,7 +191,7 @@ def _could_look_like(value: ColumnElement[str], pattern: str) -> list[ColumnElem
     return narrowing
 
 
-def _with_labels(own: Any, query: Query) -> list[ColumnElement[bool]]:
+def _with_labels(own: Alias, query: Query) -> list[ColumnElement[bool]]:
     if not query.labels:
         return []
     has = [
@@ -207,8 +206,8 @@ def _with_labels(own: Any, query: Query) -> list[ColumnElement[bool]]:
     return [exists().where(_label.c.resource_id == own.c.resource_id, names)]
 
 
-def _modalities_of(study: Any) -> ColumnElement[Any]:
-    series: Any = aliased(schema.resource)
+def _modalities_of(study: Alias) -> ColumnElement[Any]:
+    series = schema.resource.alias()
     modality = series.c.main_tags["Modality"].as_string()
     return (
         select(func.aggregate_strings(modality, "\\"))
