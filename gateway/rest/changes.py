@@ -12,6 +12,7 @@ from gateway.rest.expanded import path_of
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
 from gateway.store.changes import Change, ChangeLog, Entry, Export, Page
+from gateway.store.times import basic_format
 
 _DEFAULT_LIMIT = 100
 
@@ -83,7 +84,7 @@ def _export(export: Export) -> dict[str, Any]:
 def _entry(number: int, level: Level, resource_id: str, at: datetime) -> dict[str, Any]:
     return {
         "Seq": number,
-        "Date": at.strftime("%Y%m%dT%H%M%S"),
+        "Date": basic_format(at),
         "ResourceType": str(level),
         "ID": resource_id,
         "Path": path_of(level, resource_id),

@@ -1,16 +1,17 @@
 """Resources as Orthanc's clients know them, with `expand` and one by one."""
 
-import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 
+from gateway.dicom.series import expected_instances, index_in_series, series_status
 from gateway.dicom.views import View, element_view, is_long
 from gateway.model import Level, Resource
 from gateway.store.details import Details
+from gateway.store.times import basic_format
 
 PLURAL = {
     Level.PATIENT: "patients",
@@ -25,13 +26,6 @@ _PARENT = {
     Level.SERIES: "ParentStudy",
     Level.INSTANCE: "ParentSeries",
 }
-# How many instances a series has, by what its first one says: the product of one of these.
-_EXPECTATIONS = (
-    ("ImagesInAcquisition", "NumberOfTemporalPositions"),
-    ("NumberOfSlices", "NumberOfTimeSlices"),
-    ("CardiacNumberOfImages",),
-)
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
 
 
 def expanded(details: Details, form: View = View.SIMPLIFIED) -> dict[str, Any]:
@@ -50,7 +44,7 @@ def expanded(details: Details, form: View = View.SIMPLIFIED) -> dict[str, Any]:
     if resource.level is Level.INSTANCE:
         return content | _file(details) | {"IndexInSeries": index_in_series(resource.main_tags)}
     content["IsStable"] = resource.is_stable
-    content["LastUpdate"] = resource.last_update.strftime("%Y%m%dT%H%M%S")
+    content["LastUpdate"] = basic_format(resource.last_update)
     content[_CHILDREN[resource.level]] = list(details.children)
     if resource.level is Level.STUDY:
         content["PatientMainDicomTags"] = tags_in(form, details.patient_tags)
@@ -91,32 +85,6 @@ def tags_in(form: View, tags: Mapping[str, Any]) -> dict[str, Any]:
     )
 
 
-def index_in_series(tags: Mapping[str, str]) -> int | None:
-    """The place of an instance in its series, by its main tags; None when they do not tell."""
-    return _integer(tags.get("InstanceNumber", tags.get("ImageIndex")))
-
-
-def expected_instances(tags: Mapping[str, str]) -> int | None:
-    """How many instances a series should have, by its main tags; None when they do not tell."""
-    for keywords in _EXPECTATIONS:
-        product = 1
-        for keyword in keywords:
-            product *= max(_integer(tags.get(keyword)) or 0, 0)
-        if product:
-            return product
-    return None
-
-
-def series_status(expected: int | None, indices: Iterable[int | None]) -> str:
-    """Whether a series is complete, by the places of its instances. Places begin with 1."""
-    if expected is None:
-        return "Unknown"
-    known = [index for index in indices if index is not None]
-    if len(set(known)) < len(known) or any(not 0 < index <= expected for index in known):
-        return "Inconsistent"
-    return "Complete" if len(known) == expected else "Missing"
-
-
 def _file(details: Details) -> dict[str, Any]:
     return {"FileSize": details.size_bytes, "FileUuid": file_uuid(details.storage_key)}
 
@@ -128,8 +96,3 @@ def _completeness(details: Details) -> dict[str, Any]:
         "ExpectedNumberOfInstances": expected,
         "Status": series_status(expected, indices),
     }
-
-
-def _integer(text: str | None) -> int | None:
-    stripped = (text or "").strip()
-    return int(stripped) if _INTEGER.fullmatch(stripped) else None

@@ -13,6 +13,7 @@ from gateway.rest.file_answer import file_answer
 from gateway.rest.jobs import JobOutput, Jobs, JobView
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
+from gateway.store.times import basic_format
 
 
 def job_routes(services: Services) -> tuple[Route, ...]:
@@ -99,7 +100,7 @@ def job_json(view: JobView) -> dict[str, Any]:
 
 
 def _time_text(moment: datetime) -> str:
-    return f"{moment:%Y%m%dT%H%M%S.%f}"
+    return f"{basic_format(moment)}.{moment:%f}"
 
 
 def _no_output(name: str) -> ApiError:

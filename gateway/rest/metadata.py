@@ -6,17 +6,19 @@ from pathlib import Path
 from werkzeug import Request, Response
 
 from gateway.dicom.part10 import pixel_data_offset
+from gateway.dicom.series import expected_instances, index_in_series
 from gateway.errors import InstanceUnreadable, NotFound
 from gateway.model import Level, Resource
 from gateway.rest.answers import json_answer, text_answer
 from gateway.rest.errors import ApiError, Fault
-from gateway.rest.expanded import PLURAL, expected_instances, index_in_series
+from gateway.rest.expanded import PLURAL
 from gateway.rest.lookup import resource_of
 from gateway.rest.numbered import METADATA, Numbered
 from gateway.rest.revisions import etag, guard_of, is_known, not_modified, with_etag
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
 from gateway.store.resource_metadata import Metadatum, UserMetadata
+from gateway.store.times import basic_format
 
 
 def metadata_routes(services: Services) -> tuple[Route, ...]:
@@ -111,7 +113,7 @@ class _Metadata:
             known["IndexInSeries"] = index_in_series(resource.main_tags)
             known["PixelDataOffset"] = self._pixel_data_offset(resource.resource_id)
         else:
-            known["LastUpdate"] = resource.last_update.strftime("%Y%m%dT%H%M%S")
+            known["LastUpdate"] = basic_format(resource.last_update)
         if resource.level is Level.SERIES:
             known["ExpectedNumberOfInstances"] = expected_instances(resource.main_tags)
         return {name: str(value) for name, value in known.items() if value is not None}

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.dicom.series import expected_instances
 from gateway.dicom.views import View
 from gateway.model import Resource
-from gateway.rest.expanded import expanded, expected_instances
+from gateway.rest.expanded import expanded
 from gateway.rest.requested import tags_requested
 from gateway.rest.services import Services
 from gateway.store.details import Details

@@ -20,13 +20,13 @@ from gateway.rest.conformance import conformance_statement
 from gateway.rest.errors import UnknownId
 from gateway.rest.routes import Route
 from gateway.rest.services import Services
+from gateway.store.times import basic_format
 from gateway.store.totals import totals
 
 # Clients compare these to learn what they may use: labels, the last thing that we have of Orthanc,
 # came with this version. What came later they must not expect.
 ORTHANC_VERSION, ORTHANC_API_VERSION = "1.12.0", 20
 _DATABASE_VERSION = 6
-_DICOM_TIME = "%Y%m%dT%H%M%S"
 _HOME = """<!DOCTYPE html>
 <title>DICOM gateway</title>
 <h1>DICOM gateway</h1>
@@ -129,7 +129,7 @@ def _no_plugin(request: Request, plugin: str) -> Response:
 
 
 def _now(clock: Callable[[], datetime]) -> Callable[[Request], Response]:
-    return lambda request: text_answer(clock().strftime(_DICOM_TIME))
+    return lambda request: text_answer(basic_format(clock()))
 
 
 def _generate_uid(request: Request) -> Response:

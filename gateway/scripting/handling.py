@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from gateway.dicom.series import index_in_series
 from gateway.errors import (
     GatewayError,
     NotFound,
@@ -129,7 +130,7 @@ class Handler:
     def _facts(self, event: Event) -> Facts | None:
         if event.version is not None:
             tags = self._around.tags.of(event.version)
-            metadata = _index_in_series(tags) | self._named(event.metadata)
+            metadata = _place(tags) | self._named(event.metadata)
             return Facts(tags, metadata, event.origin)
         if event.kind not in TOLD_OF_RESOURCE:
             return None
@@ -157,10 +158,10 @@ class Handler:
             )
 
 
-def _index_in_series(tags: Mapping[str, object]) -> dict[str, str]:
-    """The metadata of that name, where the image tells its place."""
-    number = str(tags.get("InstanceNumber", tags.get("ImageIndex", "")))
-    return {"IndexInSeries": number} if number.isdecimal() else {}
+def _place(tags: Mapping[str, object]) -> dict[str, str]:
+    """The metadata of an instance that says its place in the series, where the image tells."""
+    index = index_in_series(tags)
+    return {} if index is None else {"IndexInSeries": str(index)}
 
 
 def _internal(error: Exception) -> GatewayError:

@@ -11,8 +11,8 @@ from gateway.store import schema
 from gateway.store.catalogue import Catalogue, select_related
 from gateway.store.files import FileStorage
 from gateway.store.instances import as_origin
-from gateway.store.reception import system_metadata
-from gateway.store.resource_metadata import metadata_of
+from gateway.store.resource_metadata import known_of
+from gateway.store.times import basic_format
 
 _version = schema.version
 
@@ -42,9 +42,8 @@ class FileTags:
 
     def _metadata(self, resource: Resource) -> Mapping[str, str]:
         with self._engine.connect() as connection:
-            known = system_metadata(connection, resource.level, resource.resource_id)
-            notes = metadata_of(connection, resource.resource_id)
-        known["LastUpdate"] = resource.last_update.strftime("%Y%m%dT%H%M%S")
+            notes = known_of(connection, resource.level, resource.resource_id)
+        known = {"LastUpdate": basic_format(resource.last_update)}
         return known | {name: note.value for name, note in notes.items()}
 
     def _origin(self, resource: Resource) -> Origin:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, bindparam, select
 from gateway.model import Level, OriginKind, VersionState
 from gateway.store import schema
 from gateway.store.instances import select_versions
-from gateway.store.times import as_datetime
+from gateway.store.times import as_datetime, basic_format
 
 _version, _resource = schema.version, schema.resource
 _IS_CURRENT = _version.c.state == VersionState.CURRENT
@@ -24,7 +24,7 @@ _FIRST_SENDER = (
 def reception(row: Row[Any]) -> dict[str, str]:
     """Of a row of select_versions(). Who is not known by name is known by an empty one."""
     known = {
-        "ReceptionDate": as_datetime(row.created_at).strftime("%Y%m%dT%H%M%S"),
+        "ReceptionDate": basic_format(as_datetime(row.created_at)),
         "RemoteAET": row.calling_aet,
         "Origin": row.origin_kind,
         "TransferSyntax": row.transfer_syntax_uid,

@@ -61,9 +61,7 @@ class UserMetadata:
     def of(self, level: Level, resource_id: str) -> dict[str, Metadatum]:
         """All notes on a resource, by name, with what is known of its reception."""
         with self._engine.connect() as connection:
-            known = system_metadata(connection, level, resource_id)
-            notes = {name: Metadatum(value) for name, value in known.items()}
-            return notes | metadata_of(connection, resource_id)
+            return known_of(connection, level, resource_id)
 
     def put(self, resource_id: str, name: str, value: str, guard: Guard) -> Metadatum:
         """Write a note. Raises NotFound (the resource), and what the guard raises."""
@@ -90,6 +88,13 @@ class UserMetadata:
             log_change(connection, ChangeKind.UPDATED_METADATA, level, resource_id)
 
         self._committer.commit(apply)
+
+
+def known_of(connection: Connection, level: Level, resource_id: str) -> dict[str, Metadatum]:
+    """All notes on a resource, by name, with what is known of its reception."""
+    received = system_metadata(connection, level, resource_id)
+    notes = {name: Metadatum(value) for name, value in received.items()}
+    return notes | metadata_of(connection, resource_id)
 
 
 def metadata_of(connection: Connection, resource_id: str) -> dict[str, Metadatum]:

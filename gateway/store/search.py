@@ -13,7 +13,17 @@ from itertools import islice, pairwise
 from typing import Any
 
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
-from sqlalchemy import Alias, ColumnElement, Connection, Engine, Row, Select, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Row,
+    Select,
+    exists,
+    func,
+    select,
+)
 
 from gateway.dicom.main_tags import ALL_MAIN_TAGS, IDENTIFIER_TAGS, MAIN_TAGS, normalized
 from gateway.dicom.matching import Condition, Matching
@@ -114,7 +124,7 @@ class _Plan:
     def __init__(self, level: Level) -> None:
         self._level = level
         depth = _LEVELS.index(level) + 1
-        self._tables: dict[Level, Alias] = {
+        self._tables: dict[Level, FromClause] = {
             each: schema.resource.alias() for each in _LEVELS[:depth]
         }
 
@@ -191,7 +201,7 @@ def _could_look_like(value: ColumnElement[str], pattern: str) -> list[ColumnElem
     return narrowing
 
 
-def _with_labels(own: Alias, query: Query) -> list[ColumnElement[bool]]:
+def _with_labels(own: FromClause, query: Query) -> list[ColumnElement[bool]]:
     if not query.labels:
         return []
     has = [
@@ -206,7 +216,7 @@ def _with_labels(own: Alias, query: Query) -> list[ColumnElement[bool]]:
     return [exists().where(_label.c.resource_id == own.c.resource_id, names)]
 
 
-def _modalities_of(study: Alias) -> ColumnElement[Any]:
+def _modalities_of(study: FromClause) -> ColumnElement[Any]:
     series = schema.resource.alias()
     modality = series.c.main_tags["Modality"].as_string()
     return (
