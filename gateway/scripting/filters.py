@@ -17,6 +17,7 @@ from gateway.metrics import Metrics
 from gateway.model import Origin, OriginKind, Verdict
 from gateway.scripting import callbacks
 from gateway.scripting.callbacks import FILTERS, Callback
+from gateway.scripting.failures import report_failure
 from gateway.scripting.filter_runtime import Question
 from gateway.scripting.filter_set import FilterSet, RefusingSet, Undefined
 from gateway.scripting.runtime import Answer
@@ -296,15 +297,7 @@ class ScriptFilters:
             return filtering.runtimes(question.callback).ask(question)
 
     def _report(self, script: str, callback: Callback, error: ScriptError) -> None:
-        self._metrics.errors.labels(kind=error.kind).inc()
-        log.error(
-            "filter failed",
-            script=script,
-            callback=callback.name,
-            kind=error.kind,
-            reason=str(error),
-            traceback=error.traceback,
-        )
+        report_failure(self._metrics, "filter failed", error, script=script, callback=callback.name)
 
 
 class NoAnswer(ScriptError):

@@ -16,6 +16,7 @@ from gateway.errors import (
 from gateway.logs import logger
 from gateway.model import Event, Facts, Origin, ParkedEvent, Step
 from gateway.scripting.callbacks import ON_HEARTBEAT, TOLD_OF_RESOURCE
+from gateway.scripting.failures import report_failure
 from gateway.scripting.script import LoadedScript, origin_table
 from gateway.scripting.surroundings import Stopping, Surroundings
 from gateway.scripting.watch import GivenUp
@@ -78,7 +79,6 @@ class Handler:
 
     def park(self, event: Event, error: GatewayError, script_version: str) -> None:
         """Keep an event that this lane could not handle. Raises Stopping."""
-        traceback = getattr(error, "traceback", "")
         parked = ParkedEvent(
             lane=self._lane,
             event_id=event.event_id,
@@ -86,21 +86,19 @@ class Handler:
             subject=event.subject,
             error_kind=error.kind,
             error=str(error),
-            traceback=traceback,
+            traceback=getattr(error, "traceback", ""),
             script_version=script_version,
             parked_at=datetime.now(UTC),
         )
         self._around.persist(lambda: self._around.queue.park(parked))
-        self._around.metrics.errors.labels(kind=error.kind).inc()
-        log.error(
+        report_failure(
+            self._around.metrics,
             "event parked",
+            error,
             script=self._lane,
             event_id=event.event_id,
             callback=event.kind,
             subject=event.subject,
-            kind=error.kind,
-            reason=str(error),
-            traceback=traceback,
         )
 
     def beat(self, loaded: LoadedScript, give_up: Callable[[], None]) -> bool:
@@ -115,14 +113,12 @@ class Handler:
                 final=(NotFound, UnknownDestination),
             )
         except GatewayError as exc:
-            self._around.metrics.errors.labels(kind=exc.kind).inc()
-            log.error(
+            report_failure(
+                self._around.metrics,
                 "callback failed",
+                exc,
                 script=self._lane,
                 callback=ON_HEARTBEAT.name,
-                kind=exc.kind,
-                reason=str(exc),
-                traceback=getattr(exc, "traceback", ""),
             )
             return not isinstance(exc, ScriptTimedOut | ScriptOutOfMemory)
         return True

@@ -8,6 +8,7 @@ from contextlib import suppress
 from gateway.errors import ScriptError, ScriptSyntaxError
 from gateway.logs import logger
 from gateway.model import Event
+from gateway.scripting.failures import report_failure
 from gateway.scripting.handling import Handler
 from gateway.scripting.inbox import Inbox
 from gateway.scripting.script import LoadedScript, Script
@@ -235,13 +236,11 @@ class Lane:
             goes_on = self._running not in (None, script)
         if is_known:
             return
-        self._around.metrics.errors.labels(kind=error.kind).inc()
-        log.error(
+        report_failure(
+            self._around.metrics,
             "script not loaded",
+            error,
             script=self.name,
-            kind=error.kind,
-            reason=str(error),
-            traceback=error.traceback,
             consequence="the last good version goes on" if goes_on else "its events wait",
             refused=" ".join(sorted(self._around.filters.refused(self.name))) or "nothing",
         )

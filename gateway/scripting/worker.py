@@ -9,6 +9,7 @@ from gateway.errors import ScriptError, ScriptTimedOut
 from gateway.logs import logger
 from gateway.model import Event
 from gateway.scripting.callbacks import FINALIZE, ON_HEARTBEAT
+from gateway.scripting.failures import report_failure
 from gateway.scripting.handling import Handler
 from gateway.scripting.inbox import Inbox
 from gateway.scripting.script import LoadedScript, Script
@@ -160,14 +161,12 @@ def finalize(loaded: LoadedScript, surroundings: Surroundings, give_up: Callable
     try:
         surroundings.watch.run(loaded.finalize, limit_s=script.settings.timeout_s, give_up=give_up)
     except ScriptError as exc:
-        surroundings.metrics.errors.labels(kind=exc.kind).inc()
-        log.error(
+        report_failure(
+            surroundings.metrics,
             "callback failed",
+            exc,
             script=script.name,
             callback=FINALIZE.name,
-            kind=exc.kind,
-            reason=str(exc),
-            traceback=exc.traceback,
         )
 
 
