@@ -7,7 +7,7 @@ recode, repack, deflate                       three ways to a new file
 headers, derivation, overlays, nested         the data set around the pixels (pure)
 spool, pixel_writer, target, verify           the file: written, synced, read back
 
-worker.py runs that in a codec process, parts.py in several; limits.py holds them. process.py,
-processes.py and spreading.py are what the gateway's own process has of it: no pixel, and no C code
-over received bytes.
+worker.py is a codec process, and answers.py what it does when it is asked; parts.py is for several
+of them, limits.py holds them. process.py, processes.py and spreading.py are what the gateway's own
+process has of it: no pixel, and no C code over received bytes.
 """

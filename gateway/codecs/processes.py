@@ -28,8 +28,9 @@ class CodecPool:
 
     An image of many frames is spread over the processes that are idle. memory_mb: what one process
     may use, beyond the libraries it has loaded. timeout_s: wall-clock limit of one transcoding, or
-    of one part of it, without the waiting. The processes start now, and again when one ends; they
-    end with close(), and when this process ends in whatever way.
+    of one part of it, without the waiting. The processes start now, and again when one ends, and
+    load their libraries with their first image; they end with close(), and when this process ends
+    in whatever way.
     """
 
     def __init__(self, *, processes: int, memory_mb: int, timeout_s: float) -> None:
