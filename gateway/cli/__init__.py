@@ -11,6 +11,7 @@ import typer
 from gateway import __version__
 from gateway.cli import (
     configuration,
+    garbage,
     moving,
     network,
     queue,
@@ -63,4 +64,5 @@ def gateway(
 
 def main() -> None:
     """The entry point of the `gateway` command."""
+    garbage.expect_modules()
     app()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from gateway.cli.border import FAILED
+from gateway.cli.garbage import keep_loaded
 from gateway.cli.options import (
     ConfigOption,
     JsonOption,
@@ -59,6 +60,7 @@ def run(
     logs.configure(configuration.log.level, configuration.log.format)
     for note in found.notes:
         logs.logger("config").warning("orthanc key", key=note.where, meaning=note.problem)
+    keep_loaded()
     raise typer.Exit(run_gateway(configuration))
 
 
