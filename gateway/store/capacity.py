@@ -18,9 +18,9 @@ from gateway.logs import logger
 from gateway.model import Identifiers, Level
 from gateway.store import schema
 from gateway.store.committer import Committer
-from gateway.store.outbox import lanes_now, waits_in_a_lane, wanted_by_a_lane
+from gateway.store.cursors import lanes_now, waits_in_a_lane, wanted_by_a_lane
+from gateway.store.plans import OPEN, wanted_by_a_task
 from gateway.store.removal import delete_resource
-from gateway.store.tasks import OPEN, wanted_by_a_task
 from gateway.store.totals import Totals, totals
 
 log = logger("store")

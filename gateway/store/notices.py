@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, literal, select
 
 from gateway.model import EventKind, Level
 from gateway.store import schema
-from gateway.store.marks import Mark
+from gateway.store.cursors import Mark
 
 _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
 

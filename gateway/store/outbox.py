@@ -1,8 +1,4 @@
-"""Events and what each lane did with them.
-
-A lane's cursor says: every event up to here is settled or parked. `lane_event` holds the
-exceptions: events settled ahead of the cursor, parked ones, and those to be handled again.
-"""
+"""Events, and what each lane did with them: how far it has come is in cursors.py."""
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -35,17 +31,25 @@ from gateway.model import (
 from gateway.store import schema
 from gateway.store.catalogue import find_versions
 from gateway.store.committer import Committer
+from gateway.store.cursors import (
+    Mark,
+    advance,
+    drop_mark,
+    forget_mark,
+    is_parked,
+    lanes_now,
+    open_cursor,
+    unmarked,
+)
 from gateway.store.instances import as_origin, as_version
-from gateway.store.marks import Mark
 from gateway.store.notices import forget_notices
+from gateway.store.plans import Kind, add_plan
 from gateway.store.reception import reception
 from gateway.store.resource_metadata import notes_of
-from gateway.store.tasks import Kind, OnWaiting, add_plan
+from gateway.store.tasks import OnWaiting
 from gateway.store.times import as_datetime
 
 log = logger("store")
-# A script that is away for no longer than this was being saved by an editor: it misses nothing.
-REOPEN_WITHIN_S = 60.0
 _lanes, _events, _marks = schema.lane, schema.event, schema.lane_event
 
 
@@ -79,21 +83,6 @@ _FRESH = _EVENTS.where(
     > select(_lanes.c.cursor).where(_lanes.c.name == bindparam("lane")).scalar_subquery(),
     ~exists().where(_marks.c.lane == bindparam("lane"), _marks.c.event_id == _events.c.event_id),
 ).order_by(_events.c.event_id)
-_ADVANCE_IN_ORDER = (
-    update(_lanes)
-    .where(
-        _lanes.c.name == bindparam("lane"),
-        _lanes.c.cursor < bindparam("reached"),
-        ~exists().where(
-            _events.c.event_id > _lanes.c.cursor, _events.c.event_id < bindparam("reached")
-        ),
-        # One that was parked ahead of the cursor and is to be handled again leaves its mark.
-        ~exists().where(
-            _marks.c.lane == bindparam("lane"), _marks.c.event_id == bindparam("reached")
-        ),
-    )
-    .values(cursor=bindparam("reached"))
-)
 _NUMBER = (
     insert(_events)
     .values(kind="OnHeartBeat", subject="", created_at=bindparam("now"))
@@ -116,7 +105,7 @@ class Outbox:
 
     def open_lane(self, lane: str) -> None:
         """Begin, or go on, to collect events for a lane. A new one begins with the next event."""
-        self._committer.commit(lambda connection: _open(connection, lane))
+        self._committer.commit(lambda connection: open_cursor(connection, lane))
 
     def close_lane(self, lane: str) -> None:
         """The script was removed: no event waits for it any more."""
@@ -178,7 +167,7 @@ class Outbox:
         def apply(connection: Connection) -> set[Kind]:
             tasks = plan(lambda resource_id: find_versions(connection, resource_id))
             waiting = add_plan(connection, lane, event_id, tasks)
-            _advance(connection, lane, event_id)
+            advance(connection, lane, event_id)
             connection.execute(_COUNT_HANDLED, {"lane": lane})
             return waiting
 
@@ -205,8 +194,8 @@ class Outbox:
         """Keep a failed event where people see it, and let the lane go on."""
 
         def apply(connection: Connection) -> None:
-            _advance(connection, parked.lane, parked.event_id)
-            _forget_mark(connection, parked.lane, parked.event_id)
+            advance(connection, parked.lane, parked.event_id)
+            forget_mark(connection, parked.lane, parked.event_id)
             connection.execute(
                 insert(_marks).values(
                     lane=parked.lane,
@@ -260,7 +249,7 @@ class Outbox:
         def apply(connection: Connection) -> int:
             return sum(
                 connection.execute(
-                    update(_marks).where(*_is_parked(lane, event_id)).values(state=Mark.AGAIN)
+                    update(_marks).where(*is_parked(lane, event_id)).values(state=Mark.AGAIN)
                 ).rowcount
                 for lane, event_id in which
             )
@@ -270,121 +259,8 @@ class Outbox:
     def drop_events(self, which: Collection[tuple[str, int]]) -> int:
         """Forget parked events; answer how many there were. The instances stay."""
         return self._committer.commit(
-            lambda connection: sum(_drop(connection, lane, event_id) for lane, event_id in which)
+            lambda connection: sum(drop_mark(connection, *parked) for parked in which)
         )
-
-
-def wanted_by_a_lane(version_id: Any) -> Any:
-    """SQL: some lane has still to handle, or may be told to repeat, an event of the version.
-
-    The statement is to be run with the parameters of `lanes_now()`.
-    """
-    return waits_in_a_lane(_events.c.version_id == version_id)
-
-
-def waits_in_a_lane(*which: Any) -> Any:
-    """SQL: some lane has still to handle, or may be told to repeat, one of these events.
-
-    The statement is to be run with the parameters of `lanes_now()`.
-    """
-    may_return = _lanes.c.closed_at > bindparam("closed_after")
-    waiting = (
-        exists()
-        .where(*which)
-        .where(_lanes.c.active | may_return, _lanes.c.cursor < _events.c.event_id)
-        .where(
-            ~exists().where(
-                _marks.c.lane == _lanes.c.name,
-                _marks.c.event_id == _events.c.event_id,
-                _marks.c.state == Mark.SETTLED,
-            )
-        )
-    )
-    marked = (
-        exists()
-        .where(*which)
-        .where(_marks.c.event_id == _events.c.event_id)
-        .where(_marks.c.state.in_([Mark.PARKED, Mark.AGAIN]))
-    )
-    return waiting | marked
-
-
-def lanes_now() -> dict[str, float]:
-    """Parameters of wanted_by_a_lane(): which closed lanes may still return."""
-    return {"closed_after": time.time() - REOPEN_WITHIN_S}
-
-
-def _unmarked(lane: str) -> Any:
-    return ~exists().where(_marks.c.lane == lane, _marks.c.event_id == _events.c.event_id)
-
-
-def _is_parked(lane: str, event_id: int) -> tuple[Any, ...]:
-    return (
-        _marks.c.lane == lane,
-        _marks.c.event_id == event_id,
-        _marks.c.state == Mark.PARKED,
-    )
-
-
-def _open(connection: Connection, lane: str) -> None:
-    newest = connection.scalar(select(func.coalesce(func.max(_events.c.event_id), 0)))
-    row = connection.execute(select(_lanes).where(_lanes.c.name == lane)).first()
-    if row is None:
-        connection.execute(
-            insert(_lanes).values(
-                name=lane, cursor=newest, active=True, script_version="", callbacks=[],
-                events_handled=0, events_failed=0, last_error="", fault="",
-            )
-        )  # fmt: skip
-        return
-    away_too_long = not row.active and time.time() - (row.closed_at or 0) > REOPEN_WITHIN_S
-    values = {"active": True, "closed_at": None}
-    if away_too_long:
-        values["cursor"] = newest
-    connection.execute(update(_lanes).where(_lanes.c.name == lane).values(**values))
-
-
-def _advance(connection: Connection, lane: str, event_id: int) -> None:
-    """The lane is done with the event: move its cursor, or note that it is ahead of it."""
-    if connection.execute(_ADVANCE_IN_ORDER, {"lane": lane, "reached": event_id}).rowcount:
-        return
-    _forget_mark(connection, lane, event_id)
-    connection.execute(
-        insert(_marks).values(
-            lane=lane, event_id=event_id, state=Mark.SETTLED,
-            error_kind="", error="", traceback="", script_version="",
-        )
-    )  # fmt: skip
-    _close_gap(connection, lane)
-
-
-def _close_gap(connection: Connection, lane: str) -> None:
-    cursor = connection.scalar(select(_lanes.c.cursor).where(_lanes.c.name == lane)) or 0
-    first_open = connection.scalar(
-        select(func.min(_events.c.event_id)).where(_events.c.event_id > cursor, _unmarked(lane))
-    )
-    newest = connection.scalar(select(func.max(_events.c.event_id))) or 0
-    reached = first_open - 1 if first_open else max(cursor, newest)
-    connection.execute(update(_lanes).where(_lanes.c.name == lane).values(cursor=reached))
-    connection.execute(
-        delete(_marks).where(
-            _marks.c.lane == lane, _marks.c.event_id <= reached, _marks.c.state == Mark.SETTLED
-        )
-    )
-
-
-def _drop(connection: Connection, lane: str, event_id: int) -> int:
-    # Without any mark an event ahead of the cursor would be one that was never handled.
-    dropped = connection.execute(
-        update(_marks).where(*_is_parked(lane, event_id)).values(state=Mark.SETTLED)
-    ).rowcount
-    if dropped:
-        _close_gap(connection, lane)
-    return dropped
-
-
-def _forget_mark(connection: Connection, lane: str, event_id: int) -> None:
-    connection.execute(delete(_marks).where(_marks.c.lane == lane, _marks.c.event_id == event_id))
 
 
 def _as_event(row: Row[Any], notes: Mapping[str, str]) -> Event:
@@ -405,7 +281,7 @@ def _as_status(connection: Connection, row: Row[Any]) -> LaneStatus:
     waiting = connection.scalar(
         select(func.count())
         .select_from(_events)
-        .where(_events.c.event_id > row.cursor, _unmarked(row.name))
+        .where(_events.c.event_id > row.cursor, unmarked(row.name))
     )
     again = connection.scalar(
         select(func.count())

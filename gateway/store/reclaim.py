@@ -7,10 +7,10 @@ from gateway.model import VersionState
 from gateway.store import schema
 from gateway.store.attachment_recovery import reclaim_detached
 from gateway.store.committer import Committer
+from gateway.store.cursors import lanes_now, wanted_by_a_lane
 from gateway.store.files import FileStorage
 from gateway.store.instances import delete_versions
-from gateway.store.outbox import lanes_now, wanted_by_a_lane
-from gateway.store.tasks import wanted_by_a_task
+from gateway.store.plans import wanted_by_a_task
 
 log = logger("store")
 _GOING = (VersionState.DERIVED, VersionState.SUPERSEDED, VersionState.DELETED)

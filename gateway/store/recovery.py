@@ -24,6 +24,7 @@ from gateway.model import Origin, OriginKind, Summary, VersionState
 from gateway.store import schema
 from gateway.store.attachment_recovery import recover_attachments
 from gateway.store.committer import Committer
+from gateway.store.cursors import lanes_now, wanted_by_a_lane
 from gateway.store.files import (
     RECEIVED,
     FileStorage,
@@ -39,9 +40,8 @@ from gateway.store.instances import (
     add_arrival,
     delete_versions,
 )
-from gateway.store.outbox import lanes_now, wanted_by_a_lane
+from gateway.store.plans import uids_to_be_made, wanted_by_a_task
 from gateway.store.repetition import keep_one_file
-from gateway.store.tasks import uids_to_be_made, wanted_by_a_task
 
 log = logger("store")
 

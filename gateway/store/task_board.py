@@ -8,7 +8,8 @@ from sqlalchemy import Connection, Engine, Row, func, select, update
 from gateway.model import Action, TaskRow, TaskState
 from gateway.store import schema
 from gateway.store.committer import Committer
-from gateway.store.tasks import NOW_PLEASE, OPEN, Kind, drop_tasks, parts
+from gateway.store.plans import OPEN, Kind, drop_tasks, parts
+from gateway.store.tasks import NOW_PLEASE
 from gateway.store.times import as_datetime
 
 _tasks = schema.task

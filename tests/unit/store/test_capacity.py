@@ -27,7 +27,7 @@ from gateway.store.catalogue import Catalogue
 from gateway.store.ingest import StoreIngest
 from gateway.store.instances import find_current
 from gateway.store.opened import Store
-from gateway.store.tasks import add_plan
+from gateway.store.plans import add_plan
 
 ORIGIN = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.0.0.7")
 

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from gateway.errors import StoreError, UnknownDestination
 from gateway.model import Action, EventKind, Identifiers, Origin, OriginKind, ParkedEvent, Summary
 from gateway.store import schema
+from gateway.store.cursors import REOPEN_WITHIN_S
 from gateway.store.instances import NewVersion, add_arrival
 from gateway.store.opened import Store, open_store
-from gateway.store.outbox import REOPEN_WITHIN_S
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

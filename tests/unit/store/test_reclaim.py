@@ -7,11 +7,11 @@ from store_support import Instances
 
 from gateway.errors import TranscodeError
 from gateway.model import Action, ParkedEvent, TaskState, Version
+from gateway.store.cursors import REOPEN_WITHIN_S
 from gateway.store.files import DERIVED, sync_file
 from gateway.store.instances import NewVersion, add_derived, mark_deleted
 from gateway.store.opened import Store
-from gateway.store.outbox import REOPEN_WITHIN_S
-from gateway.store.tasks import add_plan
+from gateway.store.plans import add_plan
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

@@ -23,8 +23,8 @@ from gateway.store.instances import (
     mark_deleted,
 )
 from gateway.store.opened import Store
+from gateway.store.plans import add_plan
 from gateway.store.recovery import Recovered, Recovery
-from gateway.store.tasks import add_plan
 
 NOTHING = Recovered(
     staged_removed=0, derived_removed=0, adopted=0, unreadable=0, rows_forgotten=0, rows_damaged=0

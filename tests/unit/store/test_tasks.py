@@ -17,7 +17,7 @@ from gateway.model import Action, NewTask, Task, TaskState, Version, VersionStat
 from gateway.store.files import DERIVED, StagedFile, sync_file
 from gateway.store.instances import NewVersion
 from gateway.store.opened import Store, open_store
-from gateway.store.tasks import add_plan
+from gateway.store.plans import add_plan
 
 ANSWER_S = 10.0
 TROUBLE = RemoteUnreachable("nobody is there")
