@@ -115,6 +115,9 @@ class EventQueue(Protocol):
     def wait(self, lane: str, timeout_s: float) -> None:
         """Return when there may be something new for the lane, or after `timeout_s`."""
 
+    def wake(self) -> None:
+        """Have all return that wait: there is something else to look at, such as the end."""
+
     def beat(self, lane: str, steps: Sequence[Step]) -> None:
         """OnHeartBeat returned, which no event has called: commit what it planned, if anything.
 

@@ -70,7 +70,7 @@ class FakeQueue:
         self.open: set[str] = set()
         self.settled: dict[tuple[str, int], tuple[Step, ...]] = {}
         self.order: list[tuple[str, int]] = []
-        self.is_ending = False
+        self.wakes = 0
         self.parked: dict[tuple[str, int], ParkedEvent] = {}
         self.statuses: dict[str, dict[str, object]] = {}
         self.failures: list[Exception] = []
@@ -128,10 +128,13 @@ class FakeQueue:
 
     def wait(self, lane: str, timeout_s: float) -> None:
         with self.changed:
-            if self.is_ending:  # tests need not wait for idle lanes
-                timeout_s = 0.01
-            known = len(self.events)
-            self.changed.wait_for(lambda: len(self.events) != known or self.is_ending, timeout_s)
+            known = len(self.events), self.wakes
+            self.changed.wait_for(lambda: (len(self.events), self.wakes) != known, timeout_s)
+
+    def wake(self) -> None:
+        with self.changed:
+            self.wakes += 1
+            self.changed.notify_all()
 
     def beat(self, lane: str, steps: Sequence[Step]) -> None:
         with self.changed:

@@ -127,6 +127,7 @@ class EndlessQueue:
     def wait(self, lane: str, timeout_s: float) -> None:
         time.sleep(timeout_s)
 
+    def wake(self) -> None: ...
     def beat(self, lane: str, steps: Sequence[Step]) -> None: ...
 
     def _over(self, number: int) -> None:

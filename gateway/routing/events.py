@@ -69,3 +69,7 @@ class LaneEvents:
     def wait(self, lane: str, timeout_s: float) -> None:
         """See the port."""
         self._stored.wait(getattr(self._looked, "seen", -1), timeout_s)
+
+    def wake(self) -> None:
+        """See the port."""
+        self._stored.notify()

@@ -73,6 +73,7 @@ class ScriptHost:
         """Let callbacks in hand come to their end; what takes longer is left to the next start."""
         deadline_s = time.monotonic() + timeout_s
         self._around.stopping.set()
+        self._around.queue.wake()
         self._folder.stop()
         for lane in self._lanes.values():
             lane.join(deadline_s)

@@ -17,7 +17,7 @@ from gateway.scripting.surroundings import Stopping, Surroundings
 from gateway.scripting.watch import GivenUp
 
 log = logger("scripting")
-# How long an idle worker may take to notice that its version is old or that it has to go.
+# How long an idle worker may take to notice that its version is old or that a heartbeat is due.
 _IDLE_S = 0.5
 # When a version that loaded once does not load again (after a time-out): try again after this.
 _LOAD_AGAIN_AFTER_S = 1.0

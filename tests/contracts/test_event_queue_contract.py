@@ -161,6 +161,19 @@ def test_a_new_event_ends_a_wait(harness):
         waiter.join(0.05)
 
 
+def test_whoever_waits_can_be_woken_without_an_event(harness):
+    harness.queue.opened("a")
+    harness.queue.opened("b")
+    waiters = [threading.Thread(target=harness.queue.wait, args=(lane, LONG_S)) for lane in "ab"]
+    for waiter in waiters:
+        waiter.start()
+    while any(waiter.is_alive() for waiter in waiters):
+        harness.queue.wake()
+        for waiter in waiters:
+            waiter.join(0.05)
+    assert harness.ids() == []
+
+
 def test_a_wait_without_news_ends_after_its_time(harness):
     harness.queue.opened("a")
     harness.ids()

@@ -38,9 +38,6 @@ class Site:
 
     def stop(self, timeout_s: float = 10.0) -> None:
         if self.host is not None:
-            with self.queue.changed:
-                self.queue.is_ending = True
-                self.queue.changed.notify_all()
             self.host.stop(timeout_s)
             self.host = None
 
