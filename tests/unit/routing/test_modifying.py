@@ -136,7 +136,7 @@ def test_neither_the_instance_nor_the_end_of_the_task_is_kept_alone(
     def fails(*_: object) -> None:
         raise StoreError("the index is broken")
 
-    monkeypatch.setattr("gateway.store.tasks._complete", fails)
+    monkeypatch.setattr("gateway.store.tasks.complete", fails)
     modify()
     assert events(store) == []
     assert states(store) == [TaskState.PARKED, TaskState.BLOCKED]
@@ -149,7 +149,7 @@ def test_a_file_whose_task_has_not_ended_is_no_arrival_from_outside(store, modif
         raise StorageFull("killed")
 
     with monkeypatch.context() as patched, pytest.raises(StorageFull):
-        patched.setattr("gateway.store.tasks._complete", fails)
+        patched.setattr("gateway.store.tasks.complete", fails)
         patched.setattr(store.files, "remove", lambda key: None)  # nor was it cleared away
         modify()
     assert len(set(store.files.keys())) == 2
