@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import encapsulate
@@ -34,8 +35,8 @@ def made_ct(number: int = 1, *, rows: int = 4, columns: int = 4, **attributes: o
     image.Rows, image.Columns = rows, columns
     image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
     image.PixelRepresentation = 0
-    slope = (index * 37 % 4096 for index in range(rows * columns))
-    image.add_new("PixelData", "OW", b"".join(value.to_bytes(2, "little") for value in slope))
+    slope = np.arange(rows * columns) * 37 % 4096
+    image.add_new("PixelData", "OW", slope.astype("<u2").tobytes())
     for keyword, value in attributes.items():
         if value is None:
             delattr(image, keyword)
