@@ -6,20 +6,27 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from waiting import wait_until
+
+from gateway.administration import administration
+from gateway.config.models import Configuration
+from gateway.model import LaneStatus, ParkedEvent, TaskRow
+
 START_TIMEOUT_S = 60.0
 GATEWAY = [sys.executable, "-m", "gateway"]
-# Nothing that the developer has set for a gateway of his own; long lines, for those who read them.
-ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")} | {
-    "NO_COLOR": "1",
-    "COLUMNS": "200",
-}
+# Nothing that the developer has set for a gateway of his own, and no compiling of all modules for
+# each of hundreds of processes; long lines, for those who read them.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith("GATEWAY_") and name != "PYTHONDONTWRITEBYTECODE"
+} | {"NO_COLOR": "1", "COLUMNS": "200"}
 
 
 class GatewayProcess:
@@ -31,6 +38,7 @@ class GatewayProcess:
 
     def __init__(self, folder: Path, toml: str = "", *, fixed_ports: bool = True) -> None:
         self.folder = folder
+        self.data = folder / "data"
         self.log = folder / "gateway.log"
         self._ports = (free_port(), free_port()) if fixed_ports else (0, 0)
         (folder / "scripts").mkdir(parents=True, exist_ok=True)
@@ -70,7 +78,10 @@ class GatewayProcess:
         return next((int(str(line[name])) for line in self.events("gateway started")), 0)
 
     def script(self, name: str, lua: str) -> Path:
-        """Drop a script, as an editor that replaces files does."""
+        """Drop a script, as an editor that replaces files does.
+
+        One that is there before the start gets all events; of others, see loaded().
+        """
         path = self.folder / "scripts" / name
         temporary = path.with_suffix(".tmp")
         temporary.write_text(lua)
@@ -88,11 +99,7 @@ class GatewayProcess:
                 [*GATEWAY, "run", *self.run_arguments()],
                 cwd=self.folder, env=ENVIRONMENT | environment, stderr=log,
             )  # fmt: skip
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self.is_ready():
-            assert self.is_running, f"it ended:\n{self.log.read_text()[-4000:]}"
-            assert time.monotonic() < deadline, f"not ready:\n{self.log.read_text()[-4000:]}"
-            time.sleep(0.02)
+        wait_until(self._has_come, START_TIMEOUT_S)
 
     def kill(self) -> None:
         """SIGKILL, and nothing left of it."""
@@ -105,6 +112,10 @@ class GatewayProcess:
         assert self._process is not None
         self._process.terminate()
         return self._process.wait(60)
+
+    def _has_come(self) -> bool:
+        assert self.is_running, f"it ended:\n{self.log.read_text()[-4000:]}"
+        return self.is_ready()
 
     def is_ready(self) -> bool:
         try:
@@ -126,6 +137,33 @@ class GatewayProcess:
         done = self.attempt(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def lanes(self) -> dict[str, LaneStatus]:
+        """What `gateway scripts` shows, by script; asked here, which no process is started for."""
+        with administration(self._configuration) as index:
+            return {lane.lane: lane for lane in index.lanes()}
+
+    def tasks(self) -> list[TaskRow]:
+        """What `gateway queue list` shows of tasks."""
+        with administration(self._configuration) as index:
+            return index.tasks()
+
+    def parked_events(self) -> list[ParkedEvent]:
+        """What `gateway queue list` shows of events."""
+        with administration(self._configuration) as index:
+            return index.parked_events()
+
+    def is_idle(self) -> bool:
+        """Nothing is in the queue."""
+        return not self.tasks() and not self.parked_events()
+
+    @property
+    def _configuration(self) -> Configuration:
+        return Configuration.model_validate({"store": {"folder": self.data}})
+
+    def loaded(self, scripts: int = 1) -> None:
+        """Wait until so many scripts, or versions of them, have been loaded."""
+        wait_until(lambda: len(self.events("script loaded")) >= scripts, START_TIMEOUT_S)
 
     def events(self, name: str) -> list[dict[str, object]]:
         """The log lines with this event."""

@@ -1,6 +1,5 @@
 """The whole gateway as its administrator meets it: a real process, real sockets, real scripts."""
 
-import json
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from pydicom.uid import (
 from waiting import wait_until
 
 from gateway.dimse.files import send_files
+from gateway.model import TaskRow, TaskState
 
 pytestmark = pytest.mark.slow
 
@@ -30,6 +30,8 @@ function OnStoredInstance(instanceId, tags, metadata, origin)
   Forward(instanceId, '%s')
 end
 """
+# The limits of scripts that come to theirs, and of those that end by themselves.
+BRIEFLY_S, LONG_S = 0.3, 30.0
 QUICK_RETRIES = "retry.first_delay_s = 0.2\nretry.maximum_delay_s = 0.5\nretry.jitter = 0\n"
 
 
@@ -37,11 +39,11 @@ QUICK_RETRIES = "retry.first_delay_s = 0.2\nretry.maximum_delay_s = 0.5\nretry.j
 def routed(
     folder: Path, lua: str = FORWARD % "archive", syntaxes: Sequence[str] = EVERYTHING
 ) -> Iterator[tuple[GatewayProcess, Archive]]:
-    """A gateway whose route.lua has been loaded, and its destination `archive`, which is up."""
+    """A gateway with route.lua, and its destination `archive`, which is up."""
     archive = Archive(syntaxes)
-    with archive.listening(), GatewayProcess(folder, archive.destination("archive")) as gateway:
-        gateway.script("route.lua", lua)
-        wait_until(lambda: gateway.events("script loaded"))
+    gateway = GatewayProcess(folder, archive.destination("archive"))
+    gateway.script("route.lua", lua)
+    with archive.listening(), gateway:
         yield gateway, archive
 
 
@@ -61,17 +63,12 @@ def send_made(gateway: GatewayProcess, *paths: Path) -> None:
     assert sent == len(paths)
 
 
-def lanes(gateway: GatewayProcess) -> dict[str, dict[str, object]]:
-    return {lane["lane"]: lane for lane in json.loads(gateway.command("scripts", "--json"))}
-
-
-def queue(gateway: GatewayProcess) -> list[dict[str, object]]:
-    listed = json.loads(gateway.command("queue", "list", "--json"))
-    return [*listed["tasks"], *listed["events"]]
+def parked_tasks(gateway: GatewayProcess) -> list[TaskRow]:
+    return [task for task in gateway.tasks() if task.state == TaskState.PARKED]
 
 
 class TestScripts:
-    def test_a_dropped_script_works_within_a_second_and_without_a_restart(self, tmp_path: Path):
+    def test_a_dropped_script_works_without_a_restart(self, tmp_path: Path):
         archive = Archive()
         with (
             archive.listening(),
@@ -79,7 +76,7 @@ class TestScripts:
         ):
             send(gateway, tmp_path / "before")
             gateway.script("route.lua", FORWARD % "archive")
-            wait_until(lambda: gateway.events("script loaded"), 1.0 + 4.0)
+            gateway.loaded()
             send(gateway, tmp_path / "after", 3)
             archive.wait_for(3)
             assert len(archive.deliveries) == 3  # a new script begins with what comes after it
@@ -89,57 +86,56 @@ class TestScripts:
     ):
         with routed(tmp_path) as (gateway, archive):
             gateway.script("route.lua", "function OnStoredInstance(instanceId)\n  Forward(\nend\n")
-            fault = wait_until(lambda: lanes(gateway)["route.lua"]["fault"])
+            fault = wait_until(lambda: gateway.lanes()["route.lua"].fault)
             assert "route.lua:3:" in str(fault)
             send(gateway, tmp_path / "images", 2)
             archive.wait_for(2)
-            assert lanes(gateway)["route.lua"]["events_handled"] == 2
+            assert gateway.lanes()["route.lua"].events_handled == 2
 
     @pytest.mark.long
     def test_a_removed_script_is_not_called_any_more(self, tmp_path: Path):
         with routed(tmp_path) as (gateway, archive):
             gateway.script("other.lua", "function OnStoredInstance() end")
-            wait_until(lambda: len(gateway.events("script loaded")) == 2)
+            gateway.loaded(2)
             (tmp_path / "scripts" / "route.lua").unlink()
-            wait_until(lambda: not lanes(gateway)["route.lua"]["active"])
+            wait_until(lambda: not gateway.lanes()["route.lua"].active)
             send(gateway, tmp_path / "images")
-            wait_until(lambda: lanes(gateway)["other.lua"]["events_handled"] == 1)
+            wait_until(lambda: gateway.lanes()["other.lua"].events_handled == 1)
             assert not archive.deliveries
 
     def test_scripts_that_misbehave_delay_nobody_and_their_events_are_parked(self, tmp_path: Path):
         bad = {
-            "loops.lua": ("while true do end", "script-timeout"),
-            "sleeps.lua": ("os.execute('sleep 600')", "script-timeout"),
+            "loops.lua": ("while true do end", "script-timeout", BRIEFLY_S),
+            "sleeps.lua": ("os.execute('sleep 600')", "script-timeout", BRIEFLY_S),
             "hoards.lua": ("local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end",
-                           "script-memory"),
-            "recurses.lua": ("local function f() return 1 + f() end f()", "script-error"),
-            "exits.lua": ("os.exit(1)", "script-error"),
-            "raises.lua": ("error('no')", "script-error"),
+                           "script-memory", LONG_S),
+            "recurses.lua": ("local function f() return 1 + f() end f()", "script-error", LONG_S),
+            "exits.lua": ("os.exit(1)", "script-error", LONG_S),
+            "raises.lua": ("error('no')", "script-error", LONG_S),
         }  # fmt: skip
         with routed(tmp_path) as (gateway, archive):
-            for name, (body, _) in bad.items():
-                gateway.script(
-                    name, f"-- gateway: timeout=2\nfunction OnStoredInstance()\n  {body}\nend\n"
-                )
-            wait_until(lambda: len(gateway.events("script loaded")) == 7)
+            for name, (body, _, limit_s) in bad.items():
+                head = f"-- gateway: timeout={limit_s:g}\n"
+                gateway.script(name, f"{head}function OnStoredInstance()\n  {body}\nend\n")
+            gateway.loaded(7)
             send(gateway, tmp_path / "images", 5)
             archive.wait_for(5)  # long before the bad ones have come to their limits
-            wait_until(lambda: {e["lane"] for e in queue(gateway)} == bad.keys(), 60)
-            kinds = {str(e["lane"]): e["error_kind"] for e in queue(gateway)}
-            assert kinds == {name: kind for name, (_, kind) in bad.items()}
+            wait_until(lambda: {e.lane for e in gateway.parked_events()} == bad.keys(), 60)
+            kinds = {e.lane: e.error_kind for e in gateway.parked_events()}
+            assert kinds == {name: kind for name, (_, kind, _) in bad.items()}
             assert gateway.is_ready()
-            assert lanes(gateway)["route.lua"]["events_handled"] == 5
+            assert gateway.lanes()["route.lua"].events_handled == 5
 
     def test_a_parked_event_is_replayed_with_the_mended_script(self, tmp_path: Path):
         with routed(tmp_path, FORWARD % "archvie") as (gateway, archive):
             send(gateway, tmp_path / "images", 2)
-            parked = wait_until(lambda: len(found := queue(gateway)) == 2 and found)
-            assert all("archvie" in str(event["error"]) for event in parked)
+            parked = wait_until(lambda: len(found := gateway.parked_events()) == 2 and found)
+            assert all("archvie" in event.error for event in parked)
             gateway.script("route.lua", FORWARD % "archive")
-            wait_until(lambda: len(gateway.events("script loaded")) == 2)
+            gateway.loaded(2)
             gateway.command("queue", "retry", "--all")
             archive.wait_for(2)
-            wait_until(lambda: not queue(gateway))
+            wait_until(gateway.is_idle)
 
 
 class TestDestinations:
@@ -151,15 +147,15 @@ class TestDestinations:
         with up.listening(), GatewayProcess(tmp_path, toml) as gateway:
             gateway.script("up.lua", FORWARD % "up")
             gateway.script("down.lua", FORWARD % "down")
-            wait_until(lambda: len(gateway.events("script loaded")) == 2)
+            gateway.loaded(2)
             send(gateway, tmp_path / "images", 10)
             up.wait_for(10)
-            wait_until(lambda: [task["error_kind"] for task in queue(gateway)].count(
+            wait_until(lambda: [task.error_kind for task in gateway.tasks()].count(
                 "remote-unreachable") == 10)  # fmt: skip
-            assert all(task["attempts"] == 0 for task in queue(gateway))
+            assert all(task.attempts == 0 for task in gateway.tasks())
             with down.listening():
                 down.wait_for(10)
-                wait_until(lambda: not queue(gateway))
+                wait_until(gateway.is_idle)
 
     @pytest.mark.long
     def test_one_that_is_left_alone_is_tried_at_once_when_an_administrator_says_retry(
@@ -169,7 +165,7 @@ class TestDestinations:
         toml = "retry.first_delay_s = 600\n" + archive.destination("archive")
         with GatewayProcess(tmp_path, toml) as gateway:
             gateway.script("route.lua", FORWARD % "archive")
-            wait_until(lambda: gateway.events("script loaded"))
+            gateway.loaded()
             send(gateway, tmp_path / "images", 3)
             wait_until(lambda: gateway.events("destination in trouble, its instances wait"))
             with archive.listening():
@@ -188,8 +184,8 @@ class TestDestinations:
     def test_one_that_takes_no_syntax_we_can_make_is_told_in_the_queue(self, tmp_path: Path):
         with routed(tmp_path, syntaxes=["1.2.840.10008.1.2.4.100"]) as (gateway, _archive):
             send(gateway, tmp_path / "images")
-            (parked,) = wait_until(lambda: [t for t in queue(gateway) if t["state"] == "parked"])
-            assert parked["error_kind"] == "no-acceptable-syntax"
+            (parked,) = wait_until(lambda: parked_tasks(gateway))
+            assert parked.error_kind == "no-acceptable-syntax"
 
     @pytest.mark.long
     def test_one_that_the_configuration_does_not_name_any_more_is_told_at_the_start(
@@ -197,7 +193,7 @@ class TestDestinations:
     ):
         with GatewayProcess(tmp_path, Archive().destination("old-pacs")) as gateway:
             gateway.script("route.lua", FORWARD % "old-pacs")
-            wait_until(lambda: gateway.events("script loaded"))
+            gateway.loaded()
             send(gateway, tmp_path / "images")
             wait_until(lambda: gateway.events("destination in trouble, its instances wait"))
         with GatewayProcess(tmp_path) as gateway:
@@ -214,9 +210,9 @@ class TestDamagedImages:
             send_made(gateway, make_ct(tmp_path / "damaged.dcm", syntax=JPEGBaseline8Bit))
             send(gateway, tmp_path / "images", 2)
             archive.wait_for(2)
-            (parked,) = wait_until(lambda: [t for t in queue(gateway) if t["state"] == "parked"])
-            assert parked["error"]
-            states = {task["action"]: task["state"] for task in queue(gateway)}
+            (parked,) = wait_until(lambda: parked_tasks(gateway))
+            assert parked.error
+            states = {task.action: task.state for task in gateway.tasks()}
             assert states == {"transcode": "parked", "forward": "blocked"}
 
 
@@ -237,7 +233,7 @@ class TestTranscoding:
         with routed(tmp_path, lua, [*EVERYTHING, JPEGBaseline8Bit]) as (gateway, archive):
             send_made(gateway, save(eight_bits, tmp_path / "8"), save(twelve_bits, tmp_path / "12"))
             archive.wait_for(2)
-            wait_until(lambda: not queue(gateway))
+            wait_until(gateway.is_idle)
             made = {line["syntax_after"]: line for line in gateway.events("instance transcoded")}
             gateway.kill()
             gateway.start()  # files whose UIDs are not those of their instances are none to adopt
@@ -254,9 +250,9 @@ class TestTranscoding:
         lua = "function OnStoredInstance(id)\n Transcode(id, 'jpeg', {replace = true}) end"
         with routed(tmp_path, lua) as (gateway, _archive):
             send(gateway, tmp_path / "images")
-            (parked,) = wait_until(lambda: queue(gateway))
-        assert "route.lua:2: " in str(parked["error"])
-        assert "keep_uid" in str(parked["error"])
+            (parked,) = wait_until(gateway.parked_events)
+        assert "route.lua:2: " in parked.error
+        assert "keep_uid" in parked.error
 
 
 class TestStopping:
@@ -309,7 +305,7 @@ class TestDcmtk:
                     "function OnStoredInstance(id)"
                     " Delete(Forward(Transcode(id, 'JPEG2000Lossless'), 'archive')) end",
                 )
-                wait_until(lambda: gateway.events("script loaded"))
+                gateway.loaded()
                 images = [make_ct(tmp_path / f"{number}.dcm") for number in range(5)]
                 subprocess.run(
                     ["storescu", "-aec", "GATEWAY", "127.0.0.1", str(gateway.port), *images],
@@ -329,7 +325,7 @@ def test_the_same_image_again_makes_no_second_event(tmp_path: Path):
         for _ in range(3):
             send_made(gateway, image)
         archive.wait_for(1)
-        wait_until(lambda: lanes(gateway)["route.lua"]["events_handled"] == 1)
+        wait_until(lambda: gateway.lanes()["route.lua"].events_handled == 1)
         assert [len(gateway.events(f"instance {kind}")) for kind in ("stored", "identical")] == [
             1,
             2,
