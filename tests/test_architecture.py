@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "gateway"
 FLOORS = [
     {"__init__"},
     {"errors", "model"},
-    {"logs", "metrics", "ports", "dicom"},
+    {"logs", "metrics", "ports", "trust", "dicom"},
     {"config"},
     {"store", "codecs", "dimse", "scripting"},
     {"work"},

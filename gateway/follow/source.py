@@ -14,6 +14,7 @@ import httpx
 from gateway.config.models import Follow
 from gateway.errors import AnswerNotUnderstood, PeerRefused, RemoteUnreachable
 from gateway.follow.changes import Page, ids_of, page_of, texts_of
+from gateway.trust import machine_trust
 
 PAGE_LENGTH = 100
 _LONGEST_CONNECT_S = 10.0
@@ -166,7 +167,7 @@ def trust(settings: Follow) -> ssl.SSLContext | bool:
     if not settings.check_certificate:
         return False
     if settings.trusted_certificates is None:
-        return ssl.create_default_context()
+        return machine_trust()
     return ssl.create_default_context(cafile=str(settings.trusted_certificates))
 
 

@@ -4,11 +4,9 @@ A request is made in a thread of its own, which nobody has to wait for: neither 
 nor a server that answers byte by byte can hold a script beyond its time, or the gateway at its end.
 """
 
-import ssl
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +14,7 @@ import httpx
 from gateway.errors import AnswerTooLarge, GatewayError, RemoteUnreachable
 from gateway.logs import logger
 from gateway.ports import HttpAnswer, Patience
+from gateway.trust import machine_trust
 
 log = logger("scripting")
 # Sent unless a script says otherwise: what Orthanc's clients send, and nothing else.
@@ -125,7 +124,7 @@ class WebClient:
 
     def _connections(self) -> httpx.Client:
         if self._client is None:
-            self._client = httpx.Client(verify=_trust(), follow_redirects=True)
+            self._client = httpx.Client(verify=machine_trust(), follow_redirects=True)
         if self._credentials is not None:  # else those that the URL names
             self._client.auth = self._credentials
         return self._client
@@ -176,12 +175,6 @@ class _Errand:
             pieces.append(piece)
         headers = {name.lower(): value for name, value in response.headers.items()}
         return HttpAnswer(response.status_code, b"".join(pieces), headers)
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """The certificates that this machine trusts."""
-    return ssl.create_default_context()
 
 
 def _told(error: Exception) -> str:

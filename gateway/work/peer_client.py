@@ -10,6 +10,7 @@ import httpx
 
 from gateway.errors import PeerRefused, RemoteUnreachable
 from gateway.store.peers import Peer
+from gateway.trust import machine_trust
 
 _USUAL_TIMEOUT_S = 60
 _PIECE_BYTES = 1 << 18
@@ -79,12 +80,13 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
 
 def _identity(peer: Peer) -> ssl.SSLContext:
     """What proves who a peer is, and who we are."""
+    if not peer.certificate:
+        return machine_trust()
     context = ssl.create_default_context()
-    if peer.certificate:
-        try:
-            context.load_cert_chain(
-                peer.certificate, peer.certificate_key or None, peer.certificate_key_password
-            )
-        except OSError as error:  # ssl's own errors are of this type
-            raise RemoteUnreachable(f"the certificate cannot be used: {error}") from error
+    try:
+        context.load_cert_chain(
+            peer.certificate, peer.certificate_key or None, peer.certificate_key_password
+        )
+    except OSError as error:  # ssl's own errors are of this type
+        raise RemoteUnreachable(f"the certificate cannot be used: {error}") from error
     return context
