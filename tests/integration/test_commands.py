@@ -3,7 +3,7 @@
 import json
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,9 @@ def to(gateway) -> list[str]:
     return ["--to", f"127.0.0.1:{gateway.port}", "--aet", "GATEWAY"]
 
 
-def until(gateway: GatewayProcess, command: str, *, true: Callable[[Any], object]) -> Any:
-    """Ask with --json until what comes is as wished, and answer it."""
-
-    def wished() -> Any:
-        answer = json.loads(gateway.command(*command.split(), "--json"))
-        return answer if true(answer) else None
-
-    return wait_until(wished, 20)
+def shown(gateway: GatewayProcess, *command: str) -> Any:
+    """What a command shows as JSON."""
+    return json.loads(gateway.command(*command, "--json"))
 
 
 def write_ct(folder: Path, *numbers: int) -> Path:
@@ -76,30 +71,28 @@ def test_what_is_sent_appears_in_the_queue_and_can_be_retried_and_dropped(gatewa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 3 files sent" in done.stdout
 
-    queued = until(
-        gateway, "queue list", true=lambda q: len(q["tasks"]) == 2 and len(q["events"]) == 1
-    )
+    wait_until(lambda: len(gateway.tasks()) == 2 and gateway.parked_events(), 60)
+    queued = shown(gateway, "queue", "list")
     assert {task["destination"] for task in queued["tasks"]} == {"nowhere"}
     (event,) = queued["events"]
     assert "unlucky" in event["error"]
 
-    (script,) = until(gateway, "scripts", true=lambda lanes: lanes[0]["events_waiting"] == 0)
+    wait_until(lambda: gateway.lanes()["route.lua"].events_waiting == 0, 60)
+    (script,) = shown(gateway, "scripts")
+    assert script["events_waiting"] == 0
     assert script["lane"] == event["lane"]
     assert "OnStoredInstance" in script["callbacks"]
 
+    (first,) = gateway.parked_events()
     again = gateway.attempt("queue", "retry", f"{event['lane']}:{event['event_id']}")
     assert (again.returncode, again.stdout) == (0, "Will be tried again: 1.\n")
-    first = event["parked_at"]
-    until(
-        gateway, "queue list",
-        true=lambda q: [e["parked_at"] != first for e in q["events"]] == [True],
-    )  # fmt: skip
+    wait_until(lambda: [e.parked_at > first.parked_at for e in gateway.parked_events()] == [True])
 
     ids = [str(task["task_id"]) for task in queued["tasks"]]
     assert gateway.attempt("queue", "drop", *ids).returncode == 2  # nobody can answer
     dropped = gateway.attempt("queue", "drop", *ids, "--yes")
     assert dropped.stdout == "Given up: 2.\n", dropped.stderr
-    until(gateway, "queue list", true=lambda q: not q["tasks"])
+    assert gateway.tasks() == []
 
 
 def test_no_patient_is_named_in_the_log(gateway):
