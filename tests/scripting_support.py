@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -235,12 +236,15 @@ class Survival:
 
 
 _DRIVER = """
-import json, sys, threading, time
+import json, os, sys, threading, time
 import structlog
 from gateway.errors import ScriptError
 from scripting_support import load, make_event, on_stored_instance
 
 structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[lambda *_: ""])
+# What scripts write goes elsewhere.
+answers = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
 
 def attempt(source, events, settings):
     loaded = None
@@ -266,6 +270,7 @@ def survive(source, events, settings):
     result["longest_pause_s"] = max(paused, default=0)
     harmless = load("function OnStoredInstance(id) Forward(id, 'archive') end")
     assert len(on_stored_instance(harmless, make_event(), {})) == 1
+    harmless.close()
     return result
 
 def tick():
@@ -276,8 +281,12 @@ def tick():
         last = now
 
 def run():
-    print(json.dumps([survive(**order) for order in json.load(sys.stdin)]), flush=True)
-    over.set()
+    try:
+        for line in sys.stdin:
+            answers.write(json.dumps(survive(**json.loads(line))) + "\\n")
+    finally:
+        over.set()
+        answers.close()
 
 paused, over = [], threading.Event()
 threads = [threading.Thread(target=run, daemon=True), threading.Thread(target=tick)]
@@ -286,29 +295,66 @@ for thread in threads:
 """
 
 
-def survive(source: str, *, events: int = 1, **settings: Any) -> Survival:
-    """Run a script that may take its process down in a process of its own.
+class Survivor:
+    """A process of its own for scripts that may take theirs down; close() it.
 
-    A bare body becomes the body of OnStoredInstance. Fails when the process did not live.
+    The scripts of many tests follow each other in it, and after each a harmless one has to run. One
+    that has died fails the test whose script that was, and the next test gets another.
     """
-    return survive_all([source], events=events, **settings)[0]
 
+    def __init__(self, log: Path) -> None:
+        """log: what the process says beside its answers."""
+        self._log = log
+        self._process: subprocess.Popen[str] | None = None
 
-def survive_all(sources: Sequence[str], *, events: int = 1, **settings: Any) -> list[Survival]:
-    """As survive(), one after the other in one process."""
-    orders = [
-        {"source": _as_script(source), "events": events, "settings": {"timeout_s": 5, **settings}}
-        for source in sources
-    ]
-    here = Path(__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", _DRIVER],
-        input=json.dumps(orders), capture_output=True, text=True, timeout=90, check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
-    )  # fmt: skip
-    assert done.returncode == 0, f"the process died: {done.returncode}\n{done.stderr[-2000:]}"
-    assert done.stdout, done.stderr[-2000:]
-    return [Survival(**survival) for survival in json.loads(done.stdout.splitlines()[-1])]
+    def run(self, source: str, *, events: int = 1, **settings: Any) -> Survival:
+        """What a script does in a process that has to live.
+
+        A bare body becomes the body of OnStoredInstance. settings: those of load().
+        """
+        order = {"source": _as_script(source), "events": events,
+                 "settings": {"timeout_s": 5, **settings}}  # fmt: skip
+        try:
+            return self._answer(json.dumps(order))
+        except BaseException:  # also pytest's own, for a test that took too long
+            self.close()
+            raise
+
+    def run_all(self, sources: Sequence[str], **settings: Any) -> list[Survival]:
+        """As run(), one after the other."""
+        return [self.run(source, **settings) for source in sources]
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _answer(self, order: str) -> Survival:
+        if self._process is None:
+            self._process = self._started()
+        assert self._process.stdin
+        assert self._process.stdout
+        # Of a process that has died the end of its answers tells more than the broken pipe.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(order + "\n")
+            self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, f"the process died: {self._process.wait(10)}\n{self._said()}"
+        return Survival(**json.loads(answer))
+
+    def _started(self) -> "subprocess.Popen[str]":
+        here = Path(__file__).parent
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", _DRIVER],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
+            )  # fmt: skip
+
+    def _said(self) -> str:
+        return self._log.read_text(errors="replace")[-2000:]
 
 
 def _as_script(source: str) -> str:

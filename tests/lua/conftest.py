@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scripting_support import PACS, FakeQueue, FakeTags
+from scripting_support import PACS, FakeQueue, FakeTags, Survivor
 
 from gateway.config.models import Codecs, Scripts
 from gateway.metrics import Metrics
@@ -79,3 +79,11 @@ def site(tmp_path: Path) -> Iterator[Site]:
     for thread in left:
         thread.join(5)
     assert not [thread for thread in left if thread.is_alive()]
+
+
+@pytest.fixture(scope="session")
+def survivor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Survivor]:
+    """A process for scripts that may take theirs down, started by the first of them."""
+    survivor = Survivor(tmp_path_factory.mktemp("survivor") / "log")
+    yield survivor
+    survivor.close()

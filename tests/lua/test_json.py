@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from scripting_support import said, survive
+from scripting_support import said
 
 from gateway.errors import ScriptError, ScriptTimedOut
 
@@ -133,10 +133,10 @@ def test_the_time_limit_holds_while_json_is_read():
 
 
 @BOTH
-def test_the_memory_limit_holds_while_json_is_read(profile):
+def test_the_memory_limit_holds_while_json_is_read(survivor, profile):
     body = "local all = {} while true do all[#all + 1] = ParseJson('[[],[],{\"a\":[]}]') end"
 
-    assert survive(body, memory_mb=32, profile=profile).kind == "script-memory"
+    assert survivor.run(body, memory_mb=32, profile=profile).kind == "script-memory"
 
 
 def test_metatables_are_passed_over():
