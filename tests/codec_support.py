@@ -1,9 +1,9 @@
 """Made images, files around codestreams, and the transcoder without its process."""
 
+import shutil
 import struct
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels import pixel_array
 
 from gateway.codecs.limits import Limits
+from gateway.codecs.processes import SCRATCH_SUFFIX
 from gateway.codecs.transcode import Job, known, transcode
 from gateway.dicom import part10
 from gateway.dicom.encoding import element_header, encode
@@ -116,10 +117,14 @@ def convert(
     """Transcode in this process."""
     target.unlink(missing_ok=True)
     limits = Limits(MEMORY_BYTES, grant=lambda native_bytes: None)
-    with TemporaryDirectory() as scratch:
-        asked = TranscodeOptions(verify=verify, **options)
-        job = Job(source, target, known(syntax_uid), asked, Path(scratch))
+    scratch = target.with_name(target.name + SCRATCH_SUFFIX)
+    job = Job(
+        source, target, known(syntax_uid), TranscodeOptions(verify=verify, **options), scratch
+    )
+    try:
         return transcode(job, [syntax_uid], limits)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def samples_of(path: Path) -> np.ndarray:

@@ -6,10 +6,9 @@ nothing with the gateway's own rules.
 
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 from independent import NATIVE, RLE, frame_count, frames_of
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.encaps import parse_basic_offsets, parse_fragments
 from pydicom.pixels.encoders.base import ENCODING_PROFILES
 from pydicom.tag import Tag
@@ -67,12 +66,12 @@ _METHODS = {
 _TRAILING_PADDING = Tag(0xFFFCFFFC)
 
 
-def faults(source: Path, target: Path, report: TranscodeReport, *may_differ: int) -> list[str]:
+def faults(before: Dataset, after: Dataset, report: TranscodeReport, *may_differ: int) -> list[str]:
     """Everything that is wrong with the header of a result; [] when it is right.
 
-    may_differ: tags of elements that this source makes the gateway change.
+    Both are fresh from their files: raw elements are compared first. may_differ: tags of elements
+    that this source makes the gateway change.
     """
-    before, after = dcmread(source), dcmread(target)
     syntax_uid = after.file_meta.TransferSyntaxUID
     found = [*_meta(before, after, report), *_elements(before, after, report, may_differ)]
     found += _lossy_step(before, after, report) if report.lossy else _kept(before, after)

@@ -38,12 +38,16 @@ Encode = Callable[[np.ndarray, int], Codestream]
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
+    """All samples of a file; see decoded()."""
+    return decoded(dcmread(path))
+
+
+def decoded(dataset: Dataset) -> dict[str, np.ndarray]:
     """All samples, (frames, rows, columns[, 3]) in the data set's type, as each decoder finds them.
 
     Colours are those of the codestream's components, but RGB after a transformation of JPEG 2000
     or JPEG XL.
     """
-    dataset = dcmread(path)
     uid = dataset.file_meta.TransferSyntaxUID
     if uid in NATIVE:
         return {"numpy": _native(dataset)}
@@ -52,18 +56,18 @@ def read(path: Path) -> dict[str, np.ndarray]:
     }
     codestreams = frames_of(dataset)
     for name, decode in _DECODERS[uid].items():
-        decoded = [decode(codestream, dataset) for codestream in codestreams]
-        if all(frame is not None for frame in decoded):
-            found[name] = np.stack([_typed(frame, dataset) for frame in decoded])
+        frames = [decode(codestream, dataset) for codestream in codestreams]
+        if all(frame is not None for frame in frames):
+            found[name] = np.stack([_typed(frame, dataset) for frame in frames])
     return found
 
 
-def read_jpeg_as_shown(path: Path) -> dict[str, np.ndarray]:
+def jpeg_as_shown(dataset: Dataset) -> dict[str, np.ndarray]:
     """Grey, or RGB, of JPEG of 8 bits.
 
     libjxl reads it by way of JPEG XL, which keeps the coefficients and shares no code with libjpeg.
     """
-    codestreams = frames_of(dcmread(path))
+    codestreams = frames_of(dataset)
     by_way_of_jpeg_xl = [imagecodecs.jpegxl_encode_jpeg(codestream) for codestream in codestreams]
     return {
         "libjpeg-turbo": np.stack([imagecodecs.jpeg8_decode(each) for each in codestreams]),

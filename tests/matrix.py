@@ -137,8 +137,9 @@ def outcome(source: Path, result: Path, target: Target, check: "Check") -> str:
         return f"{type(error).__name__}: {error}"
     if not report.changed:
         return "copy" if result.read_bytes() == source.read_bytes() else "changed"
-    faults = header_rules.faults(source, result, report, *check.may_differ)
-    return "; ".join(faults) or check.of(source, result, target, report)
+    before, after = dcmread(source), dcmread(result)
+    faults = header_rules.faults(before, after, report, *check.may_differ)
+    return "; ".join(faults) or check.of(before, after, target, report)
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,8 @@ class Check:
     is_natural: bool = False
     was_lossy: bool = False
 
-    def of(self, source: Path, result: Path, target: Target, report: TranscodeReport) -> str:
+    def of(self, before: Dataset, after: Dataset, target: Target, report: TranscodeReport) -> str:
         """The word for a result whose header is right."""
-        before, after = dcmread(source), dcmread(result)
         if self._is_labelled(before, after):
             return "label"
         if (report.lossy or self.was_lossy) != (after.get("LossyImageCompression") == "01"):
@@ -170,9 +170,9 @@ class Check:
         is_native = target.uid in NATIVE, before.file_meta.TransferSyntaxUID in NATIVE
         if is_native == (True, True):
             return self._repacked(before.PixelData, after.PixelData)
-        found = independent.read(result)
+        found = independent.decoded(after)
         if report.lossy:
-            return self._lossy(result, found, target)
+            return self._lossy(after, found, target)
         meant = self.words if target.uid in (*NATIVE, RLE) else self.samples
         if target.uid == RLE and self.words is not self.samples:
             del found["pydicom with pydicom"], found["pydicom with pylibjpeg"]  # clear unused bits
@@ -189,14 +189,14 @@ class Check:
             return "bytes"
         return "bytes" if before + b"\0" * (len(before) % 2) == after else "other bytes"
 
-    def _lossy(self, result: Path, found: dict[str, np.ndarray], target: Target) -> str:
+    def _lossy(self, after: Dataset, found: dict[str, np.ndarray], target: Target) -> str:
         assert self.samples is not None
         if target.uid == _NEAR_LOSSLESS:
             worst = max(_largest_error(samples, self.samples) for samples in found.values())
             return "~" if worst <= NEAR else f"an error of {worst}"
         meant = self.samples
         if target.uid == _JPEG_BASELINE:  # which has YCbCr, at half the width
-            found = independent.read_jpeg_as_shown(result)
+            found = independent.jpeg_as_shown(after)
             meant = independent.to_rgb(meant, self.in_memory)
         worst = min(_psnr_db(samples, meant, self.bits) for samples in found.values())
         return "~" if worst >= _LEAST_PSNR_DB or not self.is_natural else f"PSNR {worst:.1f} dB"

@@ -82,7 +82,7 @@ def make_pool() -> Iterator[Callable[..., CodecPool]]:
 def slow_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One that takes a codec process many seconds."""
     path = tmp_path_factory.mktemp("slow") / "slow.dcm"
-    return write_native(path, noise((40, 1024, 1024), "u2"))
+    return write_native(path, np.repeat(noise((1, 1024, 1024), "u2"), 40, axis=0))
 
 
 def is_running(process_id: int) -> bool:
@@ -415,9 +415,13 @@ def test_an_existing_target_is_kept(pool, tmp_path):
     assert target.read_bytes() == b"precious"
 
 
-def test_as_many_tasks_run_at_once_as_there_are_processes(make_pool, slow_image, tmp_path):
+def test_as_many_tasks_run_at_once_as_there_are_processes(make_pool, tmp_path):
+    one_frame = np.tile(noise((1, 1024, 1024), "u2"), (1, 2, 2))  # several would be spread
+    source = write_native(tmp_path / "large.dcm", one_frame)
     pool = make_pool(processes=2)
-    first = _begin(pool, slow_image, tmp_path / "1.dcm")
+    first = _begin(pool, source, tmp_path / "1.dcm")
+    [at_it] = [each for each in pool.process_ids() if has_open([each], source)]
+    os.kill(at_it, signal.SIGSTOP)
     pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "2.dcm", [J2K], VERIFY)
     assert not first.done()
     pool.close()

@@ -109,7 +109,8 @@ def test_the_next_rung_is_made_when_samples_do_not_fit_into_the_first(pool, fram
 
 
 def test_too_poor_a_result_is_made_anew_without_loss(pool, tmp_path):
-    source = write_native(tmp_path / "source.dcm", noise((20, 512, 512), "u1"))
+    frames = np.repeat(noise((1, 512, 512), "u1"), 20, axis=0)
+    source = write_native(tmp_path / "source.dcm", frames)
     asked = TranscodeOptions(quality=10, minimum_psnr_db=60)
     report = pool.transcode(source, tmp_path / "target.dcm", [JPEG_BASELINE], asked)
     assert (report.lossy, report.target_syntax_uid) == (False, "1.2.840.10008.1.2.4.70")
@@ -126,7 +127,7 @@ def test_a_broken_frame_fails_the_image_and_leaves_nothing(pool, tmp_path):
 
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_process_that_is_killed_fails_the_image_and_nothing_after_it(victim, large, tmp_path):
-    slow = write_native(tmp_path / "slow.dcm", noise((60, 512, 512), "u2"))
+    slow = write_native(tmp_path / "slow.dcm", np.repeat(noise((1, 512, 512), "u2"), 60, axis=0))
     codecs = CodecPool(processes=2, memory_mb=1024, timeout_s=60)
     scratch = tmp_path / "never.dcm.work"
     try:

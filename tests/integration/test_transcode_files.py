@@ -117,14 +117,19 @@ def test_every_bundled_file_with_pixels_has_an_expected_outcome():
     assert found - WITHOUT_PIXELS == tested
 
 
-# 30 frames of colours.
-LARGE = "examples_ybr_color.dcm"
+# Others are of their syntax and kind. All files become three syntaxes in test_codec_processes.py.
+LARGE = (
+    "JPGExtended.dcm",
+    "examples_jpeg2k.dcm",
+    "examples_rgb_color.dcm",
+    "examples_ybr_color.dcm",
+)
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.long] if name == LARGE else [])
+        pytest.param(name, marks=[pytest.mark.long] if name in LARGE else [])
         for name in (*LOSSLESS, *LOSSY)
     ],
 )
