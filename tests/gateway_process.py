@@ -99,7 +99,11 @@ class GatewayProcess:
                 [*GATEWAY, "run", *self.run_arguments()],
                 cwd=self.folder, env=ENVIRONMENT | environment, stderr=log,
             )  # fmt: skip
-        wait_until(self._has_come, START_TIMEOUT_S)
+        try:
+            wait_until(self._has_come, START_TIMEOUT_S)
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """SIGKILL, and nothing left of it."""
@@ -179,6 +183,7 @@ class FormerOrthanc(GatewayProcess):
 
     def __init__(self, folder: Path, lua: str, **keys: Any) -> None:
         super().__init__(folder)
+        self.data = folder / "storage" / "gateway"
         (folder / "legacy.lua").write_text(lua)
         configuration = {
             "DicomPort": self.port,

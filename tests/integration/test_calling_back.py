@@ -105,7 +105,6 @@ def test_a_service_calls_back_twenty_times_at_once_through_a_filter_that_calls_a
         lua = script_for(gateway, service)
         gateway.script("call.lua", f"-- gateway: concurrency={AT_A_TIME}\n{lua}")
         with gateway:
-            wait_until(lambda: gateway.events("script loaded"), 60)
             receive(gateway, AT_A_TIME)
             wait_until(lambda: len(said(gateway)) == AT_A_TIME, 60)
             assert said(gateway) == [WORKS] * AT_A_TIME
@@ -118,7 +117,6 @@ def test_what_deadlocks_beside_orthanc_works_with_the_one_state_of_legacy_script
     with Service(1).running() as service:
         (tmp_path / "legacy.lua").write_text(script_for(gateway, service))
         with gateway:
-            wait_until(lambda: gateway.events("script loaded"), 60)
             receive(gateway, 3)
             wait_until(lambda: len(said(gateway)) == 3, 60)
             assert said(gateway) == [WORKS] * 3

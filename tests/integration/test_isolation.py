@@ -6,7 +6,6 @@ libraries its processes have mapped. (Else pydicom loads those for which it has 
 when it is imported; imagecodecs is not among them.)
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +24,7 @@ from waiting import wait_until
 
 from gateway.codecs.headers import put
 from gateway.dimse.files import send_files
+from gateway.model import TaskRow, TaskState
 
 pytestmark = pytest.mark.slow
 
@@ -53,9 +53,9 @@ def transcoding(folder: Path) -> Iterator[tuple[GatewayProcess, Archive]]:
     """A gateway that makes everything native for its archive."""
     archive = Archive([EXPLICIT])
     toml = archive.destination("archive") + "codecs.processes = 2\n"
-    with archive.listening(), GatewayProcess(folder, toml) as gateway:
-        gateway.script("route.lua", LUA)
-        wait_until(lambda: gateway.events("script loaded"))
+    gateway = GatewayProcess(folder, toml)
+    gateway.script("route.lua", LUA)
+    with archive.listening(), gateway:
         yield gateway, archive
 
 
@@ -77,8 +77,8 @@ def _images(folder: Path) -> list[Path]:
     return paths
 
 
-def _tasks(gateway: GatewayProcess) -> list[dict[str, object]]:
-    return list(json.loads(gateway.command("queue", "list", "--json"))["tasks"])
+def _parked(gateway: GatewayProcess) -> list[TaskRow]:
+    return [task for task in gateway.tasks() if task.state == TaskState.PARKED]
 
 
 def _mapped(process_id: int) -> set[str]:
@@ -115,12 +115,11 @@ def test_the_process_that_receives_stores_and_sends_decodes_nothing(tmp_path: Pa
         )  # fmt: skip
         assert sent == len(images)
         archive.wait_for(len(COMPRESSED))
-        wait_until(lambda: all(task["state"] in ("parked", "blocked") for task in _tasks(gateway)))
-        parked = [task for task in _tasks(gateway) if task["state"] == "parked"]
+        wait_until(lambda: len(archive.deliveries) + len(_parked(gateway)) == len(images), 60)
+        parked = _parked(gateway)
         assert _mapped(gateway.pid) == set()
         codec_processes = _codec_processes(gateway.pid)
         assert len(codec_processes) == 2
         assert set.union(*map(_mapped, codec_processes)) == set(CODEC_LIBRARIES)
-    assert {task["error_kind"] for task in parked} <= {"codec-failed", "transcode-unsupported"}
-    assert all(task["error"] for task in parked)
-    assert len(archive.deliveries) + len(parked) == len(images)
+    assert {task.error_kind for task in parked} <= {"codec-failed", "transcode-unsupported"}
+    assert all(task.error for task in parked)

@@ -2,17 +2,19 @@
 
 import json
 import os
-import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from gateway_process import ENVIRONMENT, GATEWAY, free_port
+from gateway_process import ENVIRONMENT, GATEWAY, GatewayProcess
 from images import made_ct, save
+from pydicom import Dataset
 from waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = """
 local who = GetOrthancConfiguration()['Greeting']
@@ -22,61 +24,31 @@ end
 """
 
 
-class Running:
-    """The process, and how to speak to it."""
+class Site(GatewayProcess):
+    """Runs on two files of Orthanc and SCRIPT. keys: of orthanc.json."""
 
-    def __init__(self, folder: Path, process: "subprocess.Popen[bytes]", port: int) -> None:
-        self.log = folder / "gateway.log"
-        self.process = process
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-
-    def is_ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()[-4000:]
-        try:
-            return self.http.get("/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def lines(self, event: str) -> list[dict[str, Any]]:
-        found = (json.loads(line) for line in self.log.read_text().splitlines() if line[:1] == "{")
-        return [line for line in found if line["event"] == event]
-
-
-@pytest.fixture
-def run(tmp_path) -> Iterator[Callable[..., Running]]:
-    """`run(Key=value)`: a gateway with these keys, in two files of Orthanc, and SCRIPT."""
-    started: list[Running] = []
-
-    def run(**keys: Any) -> Running:
-        http_port = free_port()
-        folder = tmp_path / "etc"
-        folder.mkdir()
-        (folder / "route.lua").write_text(SCRIPT)
-        ports = {"HttpPort": http_port, "DicomPort": free_port()}
+    def __init__(self, folder: Path, **keys: Any) -> None:
+        super().__init__(folder)
+        etc = folder / "etc"
+        etc.mkdir()
+        (etc / "route.lua").write_text(SCRIPT)
+        ports = {"HttpPort": self.http_port, "DicomPort": self.port}
         text = json.dumps({"LuaScripts": ["route.lua"], "StorageDirectory": "${DATA}", **keys})
-        (folder / "orthanc.json").write_text(f"// the site's own\n{text}")
-        (folder / "ports.json").write_text(f"/* here */ {json.dumps(ports)}")
-        with (tmp_path / "gateway.log").open("wb") as log:
-            process = subprocess.Popen(
-                [*GATEWAY, "run", "--orthanc-config", str(folder)],
-                cwd=tmp_path,
-                env=ENVIRONMENT | {"DATA": str(tmp_path / "db"), "GATEWAY_LOG__FORMAT": "json",
-                                   "GATEWAY_STORE__MINIMUM_FREE_MB": "0"},
-                stderr=log,
-            )  # fmt: skip
-        started.append(Running(tmp_path, process, http_port))
-        wait_until(started[-1].is_ready, 60)
-        return started[-1]
+        (etc / "orthanc.json").write_text(f"// the site's own\n{text}")
+        (etc / "ports.json").write_text(f"/* here */ {json.dumps(ports)}")
 
-    yield run
-    for running in started:
-        running.http.close()
-        running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(60) == 0
+    def run_arguments(self) -> Sequence[str]:
+        """See GatewayProcess."""
+        return ["--orthanc-config", "etc"]
+
+    def start(self, **environment: str) -> None:
+        """See GatewayProcess."""
+        super().start(DATA=str(self.folder / "db"), GATEWAY_STORE__MINIMUM_FREE_MB="0")
 
 
-def test_the_script_runs_and_its_keys_hold(run, tmp_path):
-    gateway = run(
+def test_the_script_runs_and_its_keys_hold(tmp_path):
+    site = Site(
+        tmp_path,
         Greeting="hello",
         Name="East",
         IngestTranscoding="1.2.840.10008.1.2.4.90",
@@ -87,33 +59,41 @@ def test_the_script_runs_and_its_keys_hold(run, tmp_path):
         HttpsVerifyPeers=False,
         MyOwn=1,
     )
-    for number, patient in enumerate("AB", 1):
-        image = made_ct(
-            number, rows=32, columns=32, PatientID=patient, StudyInstanceUID=f"1.2.{number}",
-            SeriesInstanceUID=f"1.2.{number}.1",
-        )  # fmt: skip
-        image.private_block(0x0015, "MINE", create=True).add_new(0x10, "LO", "priv")
-        file = save(image, tmp_path / f"{number}.dcm").read_bytes()
-        assert gateway.http.post("/instances", content=file).json()["Status"] == "Success"
-        wait_until(lambda: len(said(gateway)) == number, 60)  # noqa: B023
-    assert said(gateway) == [
-        f"stored, hello, {patient}, 1.2.840.10008.1.2.4.90, priv" for patient in "AB"
-    ]
-    wait_until(lambda: patients(gateway) == ["B"], 60)
-    assert gateway.http.get("/system").json()["Name"] == "East"
-    assert gateway.http.get("/modalities?expand").json()["pacs"]["Manufacturer"] == "Vitrea"
-    assert gateway.http.get("/peers").json() == ["branch"]
+    base = f"http://127.0.0.1:{site.http_port}"
+    with httpx.Client(base_url=base, timeout=60) as http, site:
+        for number, patient in enumerate("AB", 1):
+            file = save(image_of(number, patient), tmp_path / f"{number}.dcm").read_bytes()
+            assert http.post("/instances", content=file).json()["Status"] == "Success"
+            wait_until(lambda: len(said(site)) == number, 60)  # noqa: B023
+        assert said(site) == [
+            f"stored, hello, {patient}, 1.2.840.10008.1.2.4.90, priv" for patient in "AB"
+        ]
+        wait_until(lambda: patients(http) == ["B"], 60)
+        assert http.get("/system").json()["Name"] == "East"
+        assert http.get("/modalities?expand").json()["pacs"]["Manufacturer"] == "Vitrea"
+        assert http.get("/peers").json() == ["branch"]
+        assert site.terminate() == 0
     assert sorted(os.listdir(tmp_path / "db")) == ["gateway"]
-    told = {line["key"].rpartition(": ")[2] for line in gateway.lines("orthanc key")}
+    told = {str(line["key"]).rpartition(": ")[2] for line in site.events("orthanc key")}
     assert told == {"HttpsVerifyPeers", "MyOwn", "Greeting", "StorageDirectory"}
 
 
-def said(gateway: Running) -> list[str]:
-    return [line["says"] for line in gateway.lines("script says") if "stored" in line["says"]]
+def image_of(number: int, patient: str) -> Dataset:
+    image = made_ct(
+        number, rows=32, columns=32, PatientID=patient, StudyInstanceUID=f"1.2.{number}",
+        SeriesInstanceUID=f"1.2.{number}.1",
+    )  # fmt: skip
+    image.private_block(0x0015, "MINE", create=True).add_new(0x10, "LO", "priv")
+    return image
 
 
-def patients(gateway: Running) -> list[str]:
-    found = gateway.http.get("/patients?expand").json()
+def said(site: Site) -> list[str]:
+    lines = [str(line["says"]) for line in site.events("script says")]
+    return [line for line in lines if "stored" in line]
+
+
+def patients(http: httpx.Client) -> list[str]:
+    found = http.get("/patients?expand").json()
     return [each["MainDicomTags"]["PatientID"] for each in found]
 
 

@@ -65,14 +65,14 @@ def test_a_chain_that_is_killed_between_its_steps_is_done_once_and_wholly(tmp_pa
     gateway = GatewayProcess(tmp_path, QUICK + archive.destination("archive"))
     gateway.script("modify.lua", MODIFY)
     with archive.listening(), gateway:
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         for begin in range(1, 41, 10):
             upload(gateway, tmp_path, range(begin, begin + 10))
             time.sleep(0.03 * begin % 0.4)  # at another moment of its life each time
             gateway.kill()
             gateway.start()
         wait_until(lambda: is_empty(gateway), 60)
-        assert gateway.command("queue", "list").strip() == "Nothing is in the queue."
+        assert gateway.is_idle()
     # Of each original one instance was made, however often it was begun.
     assert arrived(archive) == Counter(range(1, 41))
 
@@ -82,7 +82,7 @@ def test_a_study_is_sent_and_deleted_when_it_is_stable(tmp_path: Path) -> None:
     toml = QUICK + "store.stable_age_s = 1\n" + archive.destination("archive")
     with archive.listening(), GatewayProcess(tmp_path, toml) as gateway:
         gateway.script("study.lua", STUDY)
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         upload(gateway, tmp_path, range(1, 6))
         wait_until(lambda: is_empty(gateway), 60)
     assert arrived(archive) == Counter(range(1, 6))
@@ -94,7 +94,7 @@ def test_a_modality_that_moves_is_followed_without_a_restart(tmp_path: Path) -> 
     script = "function OnStoredInstance(id) SendToModality(id, 'moving') end"
     with here.listening(), there.listening(), GatewayProcess(tmp_path, QUICK) as gateway:
         gateway.script("move.lua", script)
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         upload(gateway, tmp_path, range(1, 2))
         wait_until(lambda: gateway.events("event parked"))  # nobody has that name yet
         for number, archive in enumerate((here, there), start=2):
@@ -112,11 +112,10 @@ def test_what_waits_for_a_peer_is_in_the_queue(tmp_path: Path) -> None:
     with GatewayProcess(tmp_path, QUICK) as gateway:
         ask(gateway, "PUT", "/peers/cloud", ["http://127.0.0.1:9/"])
         gateway.script("peer.lua", script)
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         upload(gateway, tmp_path, range(1, 2))
         wait_until(lambda: gateway.events("destination in trouble, its instances wait"))
-        tasks = json.loads(gateway.command("queue", "list", "--json"))["tasks"]
-        assert [(task["action"], task["destination"]) for task in tasks] == [
+        assert [(task.action, task.destination) for task in gateway.tasks()] == [
             ("peer", "cloud"), ("delete", ""),
         ]  # fmt: skip
         assert not is_empty(gateway)

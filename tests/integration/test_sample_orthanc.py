@@ -1,8 +1,7 @@
 """samples/orthanc as it is, with other ports: where docs/moving-from-orthanc.md starts."""
 
-import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import httpx
 import pytest
 from archive import Archive
 from dimse_support import associated
-from gateway_process import ENVIRONMENT, GATEWAY, free_port
+from gateway_process import ENVIRONMENT, GATEWAY, GatewayProcess
 from images import made_ct
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
@@ -23,54 +22,49 @@ ORTHANC_JSON = Path(__file__).parents[2] / "samples" / "orthanc" / "orthanc.json
 TITLE = "EASTWING"
 
 
-class EastWing:
+class EastWing(GatewayProcess):
     """The gateway in place of that Orthanc, and its two modalities."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.archive, self.reading = Archive(), Archive()
-        self.dicom_port, self.http_port = free_port(), free_port()
-        self.data, self.log = folder / "db", folder / "gateway.log"
-        self.environment = ENVIRONMENT | {
-            "EASTWING_DICOM_PORT": str(self.dicom_port),
+        self.storage = folder / "db"
+        self.environment = {
+            "EASTWING_DICOM_PORT": str(self.port),
             "EASTWING_HTTP_PORT": str(self.http_port),
-            "EASTWING_DATA": str(self.data),
+            "EASTWING_DATA": str(self.storage),
             "EASTWING_PASSWORD": "secret",
             "ARCHIVE_PORT": str(self.archive.port),
             "READING_PORT": str(self.reading.port),
-            "GATEWAY_LOG__FORMAT": "json",
             "GATEWAY_STORE__MINIMUM_FREE_MB": "0",
             "GATEWAY_STORE__STABLE_AGE_S": "1",
         }
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*GATEWAY, *arguments, "--orthanc-config", str(ORTHANC_JSON)],
-            env=self.environment, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+    def run_arguments(self) -> Sequence[str]:
+        """See GatewayProcess."""
+        return ["--orthanc-config", str(ORTHANC_JSON)]
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        with self.log.open("wb") as log:
-            return subprocess.Popen(
-                [*GATEWAY, "run", "--orthanc-config", str(ORTHANC_JSON)],
-                cwd=self.log.parent, env=self.environment, stderr=log,
-            )  # fmt: skip
+    def start(self, **environment: str) -> None:
+        """See GatewayProcess."""
+        super().start(**self.environment)
+
+    def examine(self, command: str) -> subprocess.CompletedProcess[str]:
+        """What a command says of the same configuration."""
+        return subprocess.run(
+            [*GATEWAY, command, *self.run_arguments()],
+            env=ENVIRONMENT | self.environment,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
 
     def ask(self, path: str) -> Any:
         url = f"http://127.0.0.1:{self.http_port}{path}"
         return httpx.get(url, auth=("eastwing", "secret"), timeout=30).json()
 
-    def says(self) -> list[str]:
-        lines = [json.loads(each) for each in self.log.read_text().splitlines() if each[:1] == "{"]
-        return [each["says"] for each in lines if each["event"] == "script says"]
-
-    def is_ready(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.http_port}/readyz").status_code == 200
-        except httpx.TransportError:
-            return False
+    def says(self) -> list[object]:
+        return [line["says"] for line in self.events("script says")]
 
     def send(self, *images: Dataset) -> None:
-        with associated(self.dicom_port, called_aet=TITLE) as association:
+        with associated(self.port, called_aet=TITLE) as association:
             for image in images:
                 file_bytes(image)  # which gives it its file meta information
                 assert association.send_c_store(image).Status == 0
@@ -79,14 +73,9 @@ class EastWing:
 @pytest.fixture
 def east_wing(tmp_path: Path) -> Iterator[EastWing]:
     east_wing = EastWing(tmp_path)
-    with east_wing.archive.listening(), east_wing.reading.listening():
-        process = east_wing.start()
-        try:
-            wait_until(east_wing.is_ready, 60)
-            yield east_wing
-        finally:
-            process.terminate()
-            assert process.wait(60) == 0
+    with east_wing.archive.listening(), east_wing.reading.listening(), east_wing:
+        yield east_wing
+        assert east_wing.terminate() == 0
 
 
 def arrived(archive: Archive, instances: int) -> list[Dataset]:
@@ -109,13 +98,13 @@ def test_everything_that_the_scripts_did_goes_on(east_wing):
     complete = f"complete, {study}, 1 series, 2 images sent"
     wait_until(lambda: complete in east_wing.says(), 30)
     assert "routing for, East wing" in east_wing.says()
-    assert [each.name for each in east_wing.data.iterdir()] == ["gateway"]
+    assert [each.name for each in east_wing.storage.iterdir()] == ["gateway"]
 
 
 def test_nothing_is_wrong_with_it(tmp_path):
     east_wing = EastWing(tmp_path)
     for command in ("check", "check-scripts"):
-        checked = east_wing.command(command)
+        checked = east_wing.examine(command)
         assert checked.returncode == 0, checked.stdout + checked.stderr
         assert "filters.lua" in checked.stdout
     assert "nothing to say" in checked.stdout
