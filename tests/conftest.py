@@ -16,12 +16,10 @@ from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage
 from rest_support import GatewayApi, LazyCodecs
-from store_support import opened_store
+from store_support import opened_store, store_ingest
 
 from gateway.dicom import syntaxes
-from gateway.metrics import Metrics
 from gateway.model import Action, Origin, OriginKind
-from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store
 
 MakeCt = Callable[..., Dataset]
@@ -77,30 +75,19 @@ def store(tmp_path: Path, waiting_now: list[tuple[Action, str]]) -> Iterator[Sto
 def receive(store: Store) -> Receive:
     """Keep a data set as if it had come over the network; answers the instance id.
 
-    `receive(dataset, duplicates=, announced=, syntax_uid=, data=, metrics=, on_stored=)`: announced
-    is the SOP Instance UID of the request; data are the bytes when they are not the data set's.
+    `receive(dataset, announced=, syntax_uid=, data=, **changes)`: announced is the SOP Instance UID
+    of the request; data are the bytes when they are not the data set's; changes as store_ingest().
     """
 
     def keep(
         dataset: Dataset,
         *,
-        duplicates: str = "overwrite",
         announced: str | None = None,
         syntax_uid: str = syntaxes.EXPLICIT_LE.uid,
         data: bytes | None = None,
-        minimum_free_bytes: int = 0,
-        metrics: Metrics | None = None,
-        on_stored: Callable[[], None] = lambda: None,
+        **changes: object,
     ) -> str:
-        ingest = StoreIngest(
-            store.files,
-            store.committer,
-            duplicates=duplicates,  # type: ignore[arg-type]
-            minimum_free_bytes=minimum_free_bytes,
-            loop_limit=5,
-            metrics=metrics or Metrics(),
-            on_stored=on_stored,
-        )
+        ingest = store_ingest(store, **changes)
         with ingest.begin(
             sop_class_uid=str(dataset.get("SOPClassUID", CTImageStorage)),
             sop_instance_uid=announced or str(dataset.SOPInstanceUID),

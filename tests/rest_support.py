@@ -15,7 +15,7 @@ from pydicom import Dataset
 from pydicom.data import get_charset_files, get_testdata_file
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
-from store_support import opened_store
+from store_support import opened_store, store_ingest
 from werkzeug import Response
 
 from gateway.codecs.processes import CodecPool
@@ -34,7 +34,6 @@ from gateway.rest.jobs import JobKind, JobOutput, JobState, JobView
 from gateway.rest.services import Services
 from gateway.scripting.site import Outside, Site
 from gateway.store.catalogue import Catalogue
-from gateway.store.ingest import StoreIngest
 from gateway.store.key_values import KeyValueTable
 from gateway.store.stability import Stability
 
@@ -190,12 +189,9 @@ class GatewayApi:
         self.settings = settings or Configuration(store=StoreSettings(folder=folder / "data"))
         metrics, store = Metrics(), opened_store(self.settings.store.folder)
         self.jobs = JobsAtOnce(folder / "outputs")
-        ingest = StoreIngest(
-            store.files,
-            store.committer,
+        ingest = store_ingest(
+            store,
             duplicates=self.settings.store.duplicates,
-            minimum_free_bytes=0,
-            loop_limit=5,
             metrics=metrics,
             on_stored=self._count_stored,
         )

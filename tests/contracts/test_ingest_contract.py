@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from dimse_support import FolderIngest
 from pydicom.uid import CTImageStorage
+from store_support import store_ingest
 
 from gateway.dicom import part10
 from gateway.dicom.syntaxes import EXPLICIT_LE
-from gateway.metrics import Metrics
 from gateway.model import Origin, OriginKind
 from gateway.ports import Arrival, Ingest
-from gateway.store.ingest import StoreIngest
 
 ORIGIN = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.0.0.7")
 
@@ -43,10 +42,7 @@ def harness(request, tmp_path) -> Harness:
         plain = FolderIngest(folder)
         return Harness(plain, lambda: [kept.data for kept in plain.kept], lambda: plain.leftovers)
     store = request.getfixturevalue("store")
-    ingest = StoreIngest(
-        store.files, store.committer, duplicates="overwrite", minimum_free_bytes=0, loop_limit=5,
-        metrics=Metrics(), on_stored=lambda: None,
-    )  # fmt: skip
+    ingest = store_ingest(store)
 
     def kept() -> list[bytes]:
         paths = [store.files.path(key) for key in sorted(store.files.keys())]

@@ -13,7 +13,7 @@ from images import made_ct
 from rest_support import file_bytes
 from source_support import FakeOrthanc, body, endless_pixels, public_id, silence, status
 from sqlalchemy import select
-from store_support import Instances
+from store_support import Instances, store_ingest
 from waiting import wait_until
 
 from gateway.config.models import Configuration, Follow, Retry
@@ -36,7 +36,6 @@ from gateway.model import Origin, OriginKind, Verdict
 from gateway.ports import UNFILTERED
 from gateway.store import schema
 from gateway.store.bookmarks import BookmarkTable
-from gateway.store.ingest import StoreIngest
 from gateway.store.instances import as_origin
 from gateway.store.opened import Store
 
@@ -111,10 +110,9 @@ def follow(store: Store, source: FakeOrthanc) -> Iterator[Follow_]:
     def make(duplicates: str = "overwrite", filters=UNFILTERED, minimum_free_bytes=0, **keys):
         keys = {"name": NAME, "url": source.url, "start": "beginning", "timeout_s": 20} | keys
         settings, metrics = Follow(**keys), Metrics()
-        ingest = StoreIngest(
-            store.files, store.committer, duplicates=duplicates,
-            minimum_free_bytes=minimum_free_bytes, loop_limit=5, metrics=metrics,
-            on_stored=lambda: None, filters=filters,
+        ingest = store_ingest(
+            store, duplicates=duplicates, minimum_free_bytes=minimum_free_bytes, metrics=metrics,
+            filters=filters,
         )  # fmt: skip
         link, downloads = Source(settings), ThreadPoolExecutor(settings.downloads)
         opened.append((link, downloads))
@@ -530,10 +528,7 @@ def running(
         follow=(follow,),
         retry=Retry(first_delay_s=0.01, maximum_delay_s=0.02),
     )  # fmt: skip
-    ingest = StoreIngest(
-        store.files, store.committer, duplicates="overwrite", minimum_free_bytes=0, loop_limit=5,
-        metrics=metrics, on_stored=lambda: None,
-    )  # fmt: skip
+    ingest = store_ingest(store, metrics=metrics)
     return Followers(settings, ingest, BookmarkTable(store.engine, store.committer), metrics)
 
 

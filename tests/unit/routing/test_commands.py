@@ -5,21 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from store_support import Instances
 from structlog.testing import capture_logs
 
 from gateway.metrics import Metrics
 from gateway.model import Action, NewTask, Step, TaskRow, TaskState, Version
 from gateway.routing.commands import CommandWorker
 from gateway.store.opened import Store
-
-
-@pytest.fixture
-def version(store: Store, receive, made_ct) -> Version:
-    store.outbox.open_lane("a")
-    found = Instances(store.engine).current(receive(made_ct()))
-    assert found is not None
-    return found
 
 
 @pytest.fixture

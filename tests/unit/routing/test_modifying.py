@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset, dcmread
 from sqlalchemy import update
-from store_support import Instances
+from store_support import Instances, store_ingest
 
 from gateway.errors import StorageFull, StoreError
 from gateway.metrics import Metrics
@@ -23,7 +23,6 @@ from gateway.model import (
 )
 from gateway.routing.modifying import ModifyWorker
 from gateway.store import schema
-from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store
 from gateway.store.recovery import Recovery
 from gateway.work.remaking import Remaker
@@ -32,14 +31,6 @@ ASKED = {
     "replace": {"PatientName": "AFTER"}, "remove": ["Modality"], "remove_private": True,
     "salt": "salt", "generation": 3,
 }  # fmt: skip
-
-
-@pytest.fixture
-def version(store: Store, receive, made_ct) -> Version:
-    store.outbox.open_lane("a")
-    found = Instances(store.engine).current(receive(made_ct()))
-    assert found is not None
-    return found
 
 
 @pytest.fixture
@@ -63,10 +54,7 @@ def modify(store: Store, version: Version) -> Callable[..., None]:
 
 def work(store: Store, loop_limit: int = 5) -> bool:
     metrics = Metrics()
-    ingest = StoreIngest(
-        store.files, store.committer, duplicates="overwrite", minimum_free_bytes=0,
-        loop_limit=loop_limit, metrics=metrics, on_stored=lambda: None,
-    )  # fmt: skip
+    ingest = store_ingest(store, loop_limit=loop_limit, metrics=metrics)
     remaker = Remaker(store.files, NoCodecs(), TranscodeOptions())
     return ModifyWorker(store.tasks, ingest, remaker, metrics).work(lambda: False)
 

@@ -57,14 +57,6 @@ class FakeCodecs:
 
 
 @pytest.fixture
-def version(store: Store, receive, made_ct) -> Version:
-    store.outbox.open_lane("a")
-    found = Instances(store.engine).current(receive(made_ct()))
-    assert found is not None
-    return found
-
-
-@pytest.fixture
 def plan(store: Store, version: Version) -> Callable[..., None]:
     """Plan a transcoding with these parameters, and a forward of its result."""
 

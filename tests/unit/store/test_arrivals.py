@@ -10,7 +10,7 @@ from codec_support import write_native
 from images import save
 from pydicom import dcmread
 from sqlalchemy import select
-from store_support import Instances
+from store_support import Instances, store_ingest
 
 from gateway.config.models import Arrivals, Codecs
 from gateway.dicom import part10
@@ -37,14 +37,10 @@ def ingest(store: Store, lazy_codecs) -> Callable[..., StoreIngest]:
     def ingest(duplicates: str = "overwrite", **settings: object) -> StoreIngest:
         metrics = Metrics()
         arrivals = Arrivals.model_validate(settings)
-        return StoreIngest(
-            store.files,
-            store.committer,
-            duplicates=duplicates,  # type: ignore[arg-type]
-            minimum_free_bytes=0,
-            loop_limit=5,
+        return store_ingest(
+            store,
+            duplicates=duplicates,
             metrics=metrics,
-            on_stored=lambda: None,
             transcoding=ArrivalTranscoding(
                 store.files, lazy_codecs, arrivals, Codecs().options(), metrics
             ),

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from sqlalchemy import update
+from store_support import store_ingest
 from structlog.testing import capture_logs
 
 from gateway.dicom.encoding import encode
 from gateway.dicom.identifiers import resource_ids
 from gateway.errors import StorageFull
-from gateway.metrics import Metrics
 from gateway.model import (
     Action,
     EventKind,
@@ -264,16 +264,7 @@ class TestReject:
 
 
 def taking(store: Store, capacity: Capacity) -> StoreIngest:
-    return StoreIngest(
-        store.files,
-        store.committer,
-        duplicates="overwrite",
-        minimum_free_bytes=0,
-        loop_limit=5,
-        metrics=Metrics(),
-        on_stored=lambda: None,
-        capacity=capacity,
-    )
+    return store_ingest(store, capacity=capacity)
 
 
 def begin(ingest: StoreIngest, uid: str):

@@ -12,7 +12,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import CTImageStorage
 from sqlalchemy import select
-from store_support import Instances
+from store_support import Instances, store_ingest
 from structlog.testing import capture_logs
 
 from gateway.dicom import part10
@@ -48,15 +48,7 @@ def lane(store: Store) -> str:
 
 @pytest.fixture
 def ingest(store: Store) -> StoreIngest:
-    return StoreIngest(
-        store.files,
-        store.committer,
-        duplicates="overwrite",
-        minimum_free_bytes=0,
-        loop_limit=5,
-        metrics=Metrics(),
-        on_stored=lambda: None,
-    )
+    return store_ingest(store)
 
 
 def begin(ingest: StoreIngest, *, calling_aet: str = "MODALITY"):
@@ -432,10 +424,7 @@ def test_the_hash_is_of_the_data_set_alone(store, receive, made_ct, data_set_byt
 def test_a_script_that_answers_its_own_work_forever_is_stopped(
     store, made_ct, data_set_bytes, generation, is_kept
 ):
-    ingest = StoreIngest(
-        store.files, store.committer, duplicates="overwrite", minimum_free_bytes=0, loop_limit=5,
-        metrics=(metrics := Metrics()), on_stored=lambda: None,
-    )  # fmt: skip
+    ingest = store_ingest(store, metrics=(metrics := Metrics()))
     dataset = made_ct()
     origin = Origin(OriginKind.LUA, generation=generation)
 

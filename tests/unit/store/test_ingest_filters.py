@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 from pydicom.uid import CTImageStorage
+from store_support import store_ingest
 
 from gateway.dicom.syntaxes import EXPLICIT_LE
 from gateway.errors import FilteredOut, FilterFailed
-from gateway.metrics import Metrics
 from gateway.model import Origin, OriginKind, Verdict
 from gateway.ports import Unfiltered
-from gateway.store.ingest import StoreIngest
 from gateway.store.opened import Store
 
 ORIGIN = Origin(OriginKind.DICOM, "MODALITY", "GATEWAY", "10.0.0.7")
@@ -41,16 +40,7 @@ class Asked(Unfiltered):
 
 
 def keep(store: Store, filters: Unfiltered, data: bytes, events: list[int]) -> str:
-    ingest = StoreIngest(
-        store.files,
-        store.committer,
-        duplicates="overwrite",
-        minimum_free_bytes=0,
-        loop_limit=5,
-        metrics=Metrics(),
-        on_stored=lambda: events.append(1),
-        filters=filters,
-    )
+    ingest = store_ingest(store, on_stored=lambda: events.append(1), filters=filters)
     with ingest.begin(
         sop_class_uid=CTImageStorage,
         sop_instance_uid="1.2.826.0.1.3680043.10.1.1",
