@@ -13,7 +13,7 @@ from gateway.rest.errors import ApiError, Fault
 from gateway.rest.jobs import JobKind, JobState, Running
 from gateway.rest.patience import patience_of
 from gateway.store.jobs import JobTable
-from gateway.store.opened import Store, open_store
+from gateway.store.opened import Store
 from tests.waiting import wait_until
 
 
@@ -31,13 +31,6 @@ class Gate:
 
     def let_through(self, jobs: int = 1) -> None:
         self._open.release(jobs)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = open_store(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event, func, insert, select, text
+from store_support import make_index
 
 from gateway.errors import StorageFull, StoreError
 from gateway.store import schema
@@ -20,7 +21,9 @@ ANSWER_S = 10.0
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_database(tmp_path / "index.sqlite")
+    index = tmp_path / "index.sqlite"
+    make_index(index)
+    engine = open_database(index)
     yield engine
     engine.dispose()
 

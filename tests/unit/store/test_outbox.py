@@ -9,13 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from store_support import opened_store
 
 from gateway.errors import StoreError, UnknownDestination
 from gateway.model import Action, EventKind, Identifiers, Origin, OriginKind, ParkedEvent, Summary
 from gateway.store import schema
 from gateway.store.cursors import REOPEN_WITHIN_S
 from gateway.store.instances import NewVersion, add_arrival
-from gateway.store.opened import Store, open_store
+from gateway.store.opened import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -83,12 +84,12 @@ def test_every_lane_sees_every_event(store, add):
 
 
 def test_a_lane_goes_on_where_it_was_after_a_restart(tmp_path):
-    first = open_store(tmp_path)
+    first = opened_store(tmp_path)
     first.outbox.open_lane("a")
     events = [add_event(first, number) for number in range(3)]
     settle(first, events[0])
     first.close()
-    second = open_store(tmp_path)
+    second = opened_store(tmp_path)
     try:
         second.outbox.open_lane("a")
         assert waiting(second) == events[1:]

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, text
-from store_support import Instances
+from store_support import Instances, opened_store
 
 from gateway.dicom.syntaxes import JPEG2000_LOSSLESS
 from gateway.errors import NotFound, RemoteUnreachable, StoreError, TranscodeError
 from gateway.model import Action, NewTask, Task, TaskState, Version, VersionState
 from gateway.store.files import DERIVED, StagedFile, sync_file
 from gateway.store.instances import NewVersion
-from gateway.store.opened import Store, open_store
+from gateway.store.opened import Store
 from gateway.store.plans import add_plan
 
 ANSWER_S = 10.0
@@ -505,7 +505,7 @@ def test_handling_an_event_reads_no_whole_table(store, kept):
 
 
 def test_a_store_that_is_closed_refuses_at_once(tmp_path):
-    store = open_store(tmp_path)
+    store = opened_store(tmp_path)
     store.close()
     with pytest.raises(StoreError):
         store.tasks.reset_running()
