@@ -13,7 +13,7 @@ what is to happen:
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,7 @@ from lua_pair import Scripted, scripted_pair
 from orthanc_peer import Request
 from pydicom import Dataset, dcmread
 from rest_support import file_bytes
-from web_support import Web, web_running
+from web_support import Asked, Web, web_running
 
 FOLDER = Path(__file__).with_name("peers") / "legacy"
 DISPATCHER = Path(__file__).with_name("peers") / "legacy_scripts.lua"
@@ -159,6 +159,10 @@ class Surroundings:
     ports: dict[str, int]
     sent: list[tuple[str, str, Dataset]] = field(default_factory=list)
 
+    def posted(self) -> list[Asked]:
+        """What has come to the peer by now."""
+        return [each for each in tuple(self.web.requests) if each.path.startswith("/peer/")]
+
     def configuration(self, folder: Path) -> dict[str, Any]:
         """What of it stands in orthanc.json."""
         modalities = {name: [name.upper(), "127.0.0.1", port] for name, port in self.ports.items()}
@@ -203,6 +207,9 @@ class Node:
     scripted: Scripted
     around: Surroundings
     originals: frozenset[str]
+    # What has come to the modality and the peer: who it belongs to, and what it is. Read once.
+    _archived: list[tuple[str, list[Any]]] = field(default_factory=list)
+    _posted: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def client(self) -> httpx.Client:
@@ -227,14 +234,21 @@ class Node:
 
     def outcome(self, name: str) -> Outcome:
         """What is to be seen of one script by now, by KINDS."""
+        query = {"Level": "Instance", "Query": {"PatientID": f"{name}*"}}
+        found = self.client.post("/tools/find", json=query).json()
+        return self._outcome(name, self._stored(found))
+
+    def outcomes(self, names: Iterable[str]) -> dict[str, Outcome]:
+        """The same of many, which are looked at together."""
+        stored = list(self._stored(self.client.get("/instances").json()))
+        return {name: self._outcome(name, stored) for name in names}
+
+    def _outcome(self, name: str, stored: Iterable[tuple[str, list[Any]]]) -> Outcome:
+        self._look_at_what_came()
         return {
-            "stored": sorted(self._stored(name)),
-            "archive": sorted(
-                [calling, syntax, self._shown(image)]
-                for calling, syntax, image in tuple(self.around.sent)
-                if _owner(image) == name
-            ),
-            "peer": sorted(self._posted(name)),
+            "stored": sorted(shown for owner, shown in stored if owner == name),
+            "archive": sorted(shown for owner, shown in self._archived if owner == name),
+            "peer": sorted(shown for owner, shown in self._posted if owner == name),
             "web": list(self._asked(name)),
             "says": self.says(name),
         }
@@ -253,21 +267,23 @@ class Node:
             if job["Type"] != "SequenceOfOperations"
         )
 
-    def _stored(self, name: str) -> Iterator[list[Any]]:
-        query = {"Level": "Instance", "Query": {"PatientID": f"{name}*"}}
-        for found in self.client.post("/tools/find", json=query).json():
-            image = dcmread(io.BytesIO(self.client.get(f"/instances/{found}/file").content))
-            if _owner(image) == name:
-                metadata = self.client.get(f"/instances/{found}/metadata?expand").json()
-                told = {k: self._known(v) for k, v in metadata.items() if k not in _OWN_METADATA}
-                yield [self._shown(image), json.dumps(told, sort_keys=True)]
+    def _stored(self, instances: Iterable[str]) -> Iterator[tuple[str, list[Any]]]:
+        for each in instances:
+            file = self.client.get(f"/instances/{each}/file")
+            metadata = self.client.get(f"/instances/{each}/metadata?expand")
+            if 404 in (file.status_code, metadata.status_code):
+                continue  # deleted since it was found
+            image = dcmread(io.BytesIO(file.content))
+            told = {k: self._known(v) for k, v in metadata.json().items() if k not in _OWN_METADATA}
+            yield _owner(image), [self._shown(image), json.dumps(told, sort_keys=True)]
 
-    def _posted(self, name: str) -> Iterator[str]:
-        for request in tuple(self.around.web.requests):
-            if request.path.startswith("/peer/"):
-                image = dcmread(io.BytesIO(request.body))
-                if _owner(image) == name:
-                    yield f"{request.method} {request.path} {self._shown(image)}"
+    def _look_at_what_came(self) -> None:
+        for calling, syntax, image in self.around.sent[len(self._archived) :]:
+            self._archived.append((_owner(image), [calling, syntax, self._shown(image)]))
+        for request in self.around.posted()[len(self._posted) :]:
+            image = dcmread(io.BytesIO(request.body))
+            shown = f"{request.method} {request.path} {self._shown(image)}"
+            self._posted.append((_owner(image), shown))
 
     def _asked(self, name: str) -> Iterator[list[Any]]:
         for request in tuple(self.around.web.requests):

@@ -3,7 +3,6 @@ keeps and sends is compared.
 """
 
 import json
-import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,23 +15,24 @@ import httpx
 from gateway_process import ENVIRONMENT as GATEWAY_ENVIRONMENT
 from gateway_process import GATEWAY, free_port
 from orthanc_peer import ENVIRONMENT, ORTHANC, Request, Server
+from printed import GatewayPrinted, OrthancPrinted, Printed
 from waiting import wait_until
 
 _START_TIMEOUT_S = 60.0
-# Orthanc says this before every script.
-_OWN_WORDS = "Lua toolbox installed"
-_ORTHANC_LINE = re.compile(r"^[A-Z]\d{4} [\d:.]+ .*?\] (.*)$")
-_SAYS = "Lua says: "
+_LOG = "server.log"
 
 
 @dataclass(frozen=True)
 class Scripted:
-    """One of the two servers. says: what its scripts have printed by now, in order."""
+    """One of the two servers. stop: as an administrator stops it."""
 
     server: Server
-    folder: Path
-    log: Path
-    says: Callable[[], list[str]]
+    printed: Printed
+    stop: Callable[[], None]
+
+    def says(self) -> list[str]:
+        """What its scripts have printed by now, in order."""
+        return self.printed.lines()
 
     def until_says(self, text: str, times: int = 1) -> list[str]:
         """Wait until a line begins so, this often; answer all lines."""
@@ -106,9 +106,11 @@ def _orthanc(
     assert ORTHANC
     settings = _written(folder, scripts, configuration)
     command = [ORTHANC, "orthanc.json"]
-    with _running("orthanc", command, ENVIRONMENT, folder, settings) as server:
-        log = folder / "server.log"
-        yield Scripted(server, folder, log, lambda: _orthanc_says(log))
+    with _running("orthanc", command, ENVIRONMENT, folder, settings) as (server, process):
+        try:
+            yield Scripted(server, OrthancPrinted(folder / _LOG), lambda: _stop(process))
+        finally:
+            process.kill()  # it takes seconds to stop, and nobody needs its folder
 
 
 @contextmanager
@@ -118,27 +120,30 @@ def _gateway(
     settings = _written(folder, scripts, configuration)
     command = [*GATEWAY, "run", "--orthanc-config", "orthanc.json"]
     environment = GATEWAY_ENVIRONMENT | {"GATEWAY_STORE__MINIMUM_FREE_MB": "0"}
-    with _running("gateway", command, environment, folder, settings) as server:
-        log = folder / "server.log"
-        yield Scripted(server, folder, log, lambda: _gateway_says(log))
+    with _running("gateway", command, environment, folder, settings) as (server, process):
+        yield Scripted(server, GatewayPrinted(folder / _LOG), lambda: _stop(process))
 
 
 @contextmanager
 def _running(
     name: str, command: Sequence[str], environment: dict[str, str], folder: Path,
     settings: dict[str, Any],
-) -> Iterator[Server]:  # fmt: skip
-    with (folder / "server.log").open("wb") as log:
+) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:  # fmt: skip
+    with (folder / _LOG).open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         base_url = f"http://127.0.0.1:{settings['HttpPort']}"
         with httpx.Client(base_url=base_url, timeout=60) as client:
             wait_until(lambda: _answers(client) or process.poll() is not None, _START_TIMEOUT_S)
-            assert process.poll() is None, (folder / "server.log").read_text()[-4000:]
-            yield Server(name, client, settings["DicomPort"])
+            assert process.poll() is None, (folder / _LOG).read_text()[-4000:]
+            yield Server(name, client, settings["DicomPort"]), process
     finally:
-        process.terminate()
-        process.wait(60)
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(60)
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -146,23 +151,3 @@ def _answers(client: httpx.Client) -> bool:
         return client.get("/system").status_code < 500
     except httpx.TransportError:
         return False
-
-
-def _orthanc_says(log: Path) -> list[str]:
-    """A text that was printed may have several lines; the first has the prefix of the log."""
-    said: list[str] = []
-    is_lua = False
-    for line in log.read_text("utf-8", "replace").split("\n"):
-        headed = _ORTHANC_LINE.match(line)
-        if headed:
-            is_lua = headed[1].startswith(_SAYS)
-            if is_lua:
-                said.append(headed[1].removeprefix(_SAYS))
-        elif is_lua:
-            said[-1] += "\n" + line
-    return [text.rstrip("\n") for text in said if text != _OWN_WORDS]
-
-
-def _gateway_says(log: Path) -> list[str]:
-    lines = (json.loads(line) for line in log.read_text().splitlines() if line[:1] == "{")
-    return [str(line["says"]).rstrip("\n") for line in lines if line.get("event") == "script says"]

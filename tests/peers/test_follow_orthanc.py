@@ -74,7 +74,7 @@ def orthanc(folder: Path, **configuration: object) -> Iterator[OrthancProcess]:
         process.start()
         yield process
     finally:
-        process.stop()
+        process.kill()
 
 
 def uids(made: Sequence[Dataset]) -> set[str]:

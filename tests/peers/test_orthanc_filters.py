@@ -1,8 +1,6 @@
 """The same filters in a real Orthanc and in the gateway: the same answers, the same things kept."""
 
 import io
-import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import pytest
 from dimse_support import associated
 from images import made_ct
 from orthanc_peer import ORTHANC, Pair, Request, Server, gateway_running, orthanc_running
+from printed import GatewayPrinted, OrthancPrinted
 from pydicom import Dataset, dcmread
 from rest_support import file_bytes
 
@@ -54,35 +53,37 @@ function IncomingHttpRequestFilter(method, uri, ip, username, headers)
 end
 """
 WISHES = ("true", "false", "nil", "none", "error", "text", "number", "table", "two")
+ANNA = ("anna", "secret")
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory) -> Iterator[Pair]:
-    folder = tmp_path_factory.mktemp("filters")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("filters")
+
+
+@pytest.fixture(scope="module")
+def pair(folder) -> Iterator[Pair]:
     script = folder / "filters.lua"
     script.write_text(SCRIPT)
-    # The log of Orthanc shows what scripts print as warnings.
+    sign_in = {"AuthenticationEnabled": True, "RegisteredUsers": dict([ANNA])}
+    toml = "scripts.legacy = ['{}']\nhttp.users = {{{} = '{}'}}\n".format(script, *ANNA)
     with (
-        orthanc_running(folder / "orthanc", LuaScripts=[str(script)]) as orthanc,
-        gateway_running(folder / "gateway", f"scripts.legacy = ['{script}']\n") as gateway,
+        orthanc_running(folder / "orthanc", LuaScripts=[str(script)], **sign_in) as orthanc,
+        gateway_running(folder / "gateway", toml) as gateway,
     ):
+        for server in (orthanc, gateway):
+            server.client.auth = ANNA
         yield Pair(orthanc, gateway)
 
 
 @pytest.fixture(scope="module")
-def said(pair, tmp_path_factory) -> Any:
+def said(pair, folder) -> Any:
     """said(server): what its scripts have printed so far."""
-    folder = next(tmp_path_factory.getbasetemp().glob("filters*"))
-
-    def said(server: Server) -> list[str]:
-        if server.name == "orthanc":
-            log = (folder / "orthanc" / "orthanc.log").read_text("utf-8", "replace")
-            return re.findall(r"Lua says: (received.*|http.*)", log)
-        lines = (folder / "gateway" / "gateway.log").read_text().splitlines()
-        entries = [json.loads(line) for line in lines if line.startswith("{")]
-        return [each["says"] for each in entries if each["event"] == "script says"]
-
-    return said
+    logs = {
+        "orthanc": OrthancPrinted(folder / "orthanc" / "orthanc.log"),
+        "gateway": GatewayPrinted(folder / "gateway" / "gateway.log"),
+    }
+    return lambda server: logs[server.name].lines()
 
 
 def file_of(number: int, patient_id: str) -> bytes:
@@ -159,7 +160,7 @@ def test_scripts_are_told_of_a_request_alike(pair: Pair, said: Any, method: str,
     told = []
     for server in (pair.orthanc, pair.gateway):
         url = server.client.base_url.copy_with(raw_path=path.encode())
-        server.client.request(method, url, headers={"X-Mixed": "A"}, auth=("anna", "secret"))
+        server.client.request(method, url, headers={"X-Mixed": "A"})
         told.append(said(server)[-1])
 
     assert told[0] == told[1]
@@ -176,12 +177,10 @@ def test_scripts_are_told_of_instances_alike(pair: Pair, said: Any):
     assert len(received[0]) >= 2 * len(WISHES)
 
 
-def test_who_has_not_signed_in_is_not_asked_about(tmp_path: Path):
-    """Orthanc asks after signing in, too."""
-    script = tmp_path / "filter.lua"
-    script.write_text("function IncomingHttpRequestFilter() return false end")
-    toml = f"scripts.legacy = ['{script}']\nhttp.users = {{anna = 'secret'}}\n"
-
-    with gateway_running(tmp_path / "gateway", toml) as gateway:
-        assert gateway.client.get("/system").status_code == 401
-        assert gateway.client.get("/system", auth=("anna", "secret")).status_code == 403
+def test_who_has_not_signed_in_is_not_asked_about(pair: Pair, said: Any):
+    for server in (pair.orthanc, pair.gateway):
+        before = said(server)
+        assert server.client.get("/refused", auth=None).status_code == 401
+        assert said(server) == before
+        assert server.client.get("/refused").status_code == 403
+        assert len(said(server)) == len(before) + 1

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from io import BytesIO
 
 import pytest
+from dimse_support import associated
 from images import made_ct
 from lua_pair import Scripted, ScriptedPair, scripted_pair
 from orthanc_peer import ORTHANC, Request
+from pydicom import dcmread
 from rest_support import file_bytes
 
 pytestmark = [
@@ -15,6 +17,17 @@ pytestmark = [
     pytest.mark.skipif(not ORTHANC, reason="Orthanc is not installed"),
 ]
 
+# Two files that say when they are loaded, and when the server begins.
+FIRST = """
+n = 1
+local hidden = 2
+function Initialize() print('begun first') end
+print('loading', n)
+"""
+SECOND = """
+print('loading', n, hidden)
+function Initialize() print('begun', n) end
+"""
 # Prints each callback with its arguments; keys in order, as pairs() has none.
 LISTEN = """
 local function shown(value)
@@ -68,12 +81,18 @@ def pair(tmp_path_factory) -> Iterator[ScriptedPair]:
     function OnJobFailure(id)
       print('OnJobFailure', job(id).Type, job(id).ErrorCode == 9, job(id).ErrorDescription)
     end
+    function ReceivedCStoreInstanceFilter(dicom, origin, info)
+      print('asked', dicom.PatientID, origin.RemoteAet, info.HasPixelData, info.TransferSyntaxUID)
+      return dicom.PatientID == 'refused' and 0xA700 or 0
+    end
+    function ReceivedInstanceFilter(dicom) return dicom.PatientID ~= 'discarded' end
+    function Finalize() print('good-bye', #ParseJson(RestApiGet('/instances'))) end
     """
     )
     modalities = {"nobody": ["NOBODY", "127.0.0.1", 1]}
     folder = tmp_path_factory.mktemp("events")
     with scripted_pair(
-        folder, [script], DicomModalities=modalities, UserMetadata={"mine": 1024}
+        folder, [FIRST, SECOND, script], DicomModalities=modalities, UserMetadata={"mine": 1024}
     ) as running:
         yield running
 
@@ -143,11 +162,34 @@ def test_jobs_are_told_when_they_begin_and_how_they_end(pair):
     assert heard[1] == heard[0], json.dumps(heard, indent=1)
 
 
-def test_one_file_after_the_other_runs_in_one_state(tmp_path: Path):
-    """Orthanc says it twice: it has a second state for its receive filters from the start."""
-    first = "n = 1\nlocal hidden = 2\nfunction Initialize() print('first') end\nprint('loading', n)"
-    second = "print('loading', n, hidden)\nfunction Initialize() print('begun', n) end"
-    with scripted_pair(tmp_path, [first, second]) as pair:
-        theirs, ours = (each.until_says("begun") for each in pair)
-    assert ours == ["loading, 1", "loading, 1, nil", "begun, 1"]
-    assert theirs == ours[:2] * 2 + ours[2:]
+def test_one_file_after_the_other_runs_in_one_state(pair):
+    """The files are loaded twice: receive filters have a state of their own, in both."""
+    for each in pair:
+        lines = each.until_says("begun")
+        said = [line for line in lines if line.startswith(("loading", "begun"))]
+        assert list(dict.fromkeys(said)) == ["loading, 1", "loading, 1, nil", "begun, 1"]
+        assert said.count("begun, 1") == 1
+
+
+def test_c_stores_are_filtered_by_status(pair):
+    """Orthanc 1.10.1 takes 0 for false, and answers success to whatever the filter says."""
+    answers = []
+    for each in pair:
+        with associated(each.server.dicom_port, called_aet="SCRIPTED") as association:
+            images = [
+                dcmread(BytesIO(file_bytes(made_ct(number, PatientID=patient))))
+                for number, patient in enumerate(("kept", "refused", "discarded"), start=1)
+            ]
+            answers.append([int(association.send_c_store(image).Status) for image in images])
+    theirs, ours = (said(each, "asked", 2) for each in pair)
+
+    assert answers == [[0, 0, 0], [0, 0xA700, 0]]
+    assert theirs[:2] == ours
+
+
+def test_a_server_that_stops_says_good_bye(pair):
+    """Last in this file: they are gone."""
+    for each in pair:
+        kept = len(ask(each, "GET", "/instances"))
+        each.stop()
+        assert said(each, "good-bye") == [f"good-bye, {kept}"]

@@ -9,18 +9,11 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
-from dimse_support import associated
-from images import made_ct
 from legacy_support import KINDS, LegacyScript, Node, Outcome, legacy_pair, legacy_scripts
-from lua_pair import scripted_pair
 from orthanc_peer import ORTHANC
-from pydicom import dcmread
-from rest_support import file_bytes
 from waiting import wait_until
 
 from gateway.scripting.callbacks import CALLBACKS
@@ -176,7 +169,7 @@ def test_every_callback_is_some_scripts_business() -> None:
     sources = "\n".join(script.source for script in SCRIPTS.values())
     missing = {each.name for each in CALLBACKS if not re.search(rf"\b{each.name}\b", sources)}
 
-    assert missing == {"ReceivedCStoreInstanceFilter", "Finalize"}  # see the end of this file
+    assert missing == {"ReceivedCStoreInstanceFilter", "Finalize"}  # see test_orthanc_lua_events.py
 
 
 def test_jobs_end_alike(nodes: tuple[Node, Node]) -> None:
@@ -195,35 +188,6 @@ def test_what_changes_the_requests_that_follow_does_what_it_does_in_orthanc(
 
 
 def test_nothing_more_has_come_of_any_script(nodes: tuple[Node, Node]) -> None:
+    theirs, ours = (node.outcomes(SCRIPTS) for node in nodes)
     for name, script in SCRIPTS.items():
-        theirs, ours = (node.outcome(name) for node in nodes)
-        assert not _faults(script, UNLIKE.get(name, Unlike("")), theirs, ours), name
-
-
-def test_a_server_that_stops_says_good_bye_and_c_stores_are_filtered_by_status(
-    tmp_path: Path,
-) -> None:
-    """Orthanc 1.10.1 takes 0 for false, and answers success to whatever the filter says."""
-    script = """
-    function ReceivedCStoreInstanceFilter(dicom, origin, info)
-      print('asked', dicom.PatientID, origin.RemoteAet, info.HasPixelData, info.TransferSyntaxUID)
-      return dicom.PatientID == 'refused' and 0xA700 or 0
-    end
-    function ReceivedInstanceFilter(dicom) return dicom.PatientID ~= 'discarded' end
-    function Finalize() print('good-bye', #ParseJson(RestApiGet('/instances'))) end
-    """
-    answers = []
-    with scripted_pair(tmp_path, [script]) as pair:
-        for each in pair:
-            with associated(each.server.dicom_port, called_aet="SCRIPTED") as association:
-                images = [
-                    dcmread(BytesIO(file_bytes(made_ct(number, PatientID=patient))))
-                    for number, patient in enumerate(("kept", "refused", "discarded"), start=1)
-                ]
-                answers.append([int(association.send_c_store(image).Status) for image in images])
-    theirs, ours = (each.says() for each in pair)
-
-    assert answers == [[0, 0, 0], [0, 0xA700, 0]]
-    assert theirs[:2] == ours[:2]
-    assert len(ours) == 3
-    assert (theirs[-1], ours[-1]) == ("good-bye, 1", "good-bye, 1")
+        assert not _faults(script, UNLIKE.get(name, Unlike("")), theirs[name], ours[name]), name

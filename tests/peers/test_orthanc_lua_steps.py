@@ -4,9 +4,6 @@ Modalities and peers are put over REST while the servers run. Each case is one i
 AccessionNumber says what the script is to do with it.
 """
 
-import json
-import shutil
-import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,17 +14,20 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from gateway_process import GatewayProcess, free_port
-from images import made_ct, save
-from orthanc_peer import ENVIRONMENT, ORTHANC, orthanc_running
+from archive import Archive
+from gateway_process import GatewayProcess
+from images import made_ct
+from orthanc_peer import ORTHANC, orthanc_running
+from printed import GatewayPrinted, OrthancPrinted, Printed
 from pydicom import Dataset, dcmread
+from rest_support import file_bytes
 from waiting import wait_until
 
 pytestmark = [
     pytest.mark.peer,
     pytest.mark.skipif(not ORTHANC, reason="Orthanc is not installed"),
-    pytest.mark.skipif(not shutil.which("storescp"), reason="storescp is not installed"),
 ]
 
 TIMEOUT_S = 20.0
@@ -180,48 +180,32 @@ class Peer:
 class Node:
     """One of the two servers, with a modality and a peer of its own."""
 
-    def __init__(self, folder: Path, client: Any, log: Path) -> None:
-        self.client = client
-        self.log = log
-        self.received = folder / "received"
-        self.peer = Peer()
-        self._port = free_port()
+    def __init__(self, client: httpx.Client, printed: Printed, copies: Path) -> None:
+        self.client, self.printed, self.copies = client, printed, copies
+        self.archive, self.peer = Archive(), Peer()
 
     @contextmanager
     def surrounded(self) -> Iterator["Node"]:
-        self.received.mkdir()
-        receiver = subprocess.Popen(
-            ["storescp", "-aet", "PACS", "+uf", "-od", str(self.received), str(self._port)],
-            env=ENVIRONMENT,
-        )
-        try:
-            with self.peer.listening() as url:
-                modality = ["PACS", "127.0.0.1", self._port]
-                assert self.client.put("/modalities/pacs", json=modality).status_code == 200
-                assert self.client.put("/peers/cloud", json=[url]).status_code == 200
-                yield self
-        finally:
-            receiver.terminate()
-            receiver.wait(10)
+        with self.archive.listening(), self.peer.listening() as url:
+            modality = ["PACS", "127.0.0.1", self.archive.port]
+            assert self.client.put("/modalities/pacs", json=modality).status_code == 200
+            assert self.client.put("/peers/cloud", json=[url]).status_code == 200
+            yield self
 
     def store(self, image: bytes) -> None:
         assert self.client.post("/instances", content=image).status_code == 200
 
     def outcome(self, case: str, original: str) -> tuple[Any, ...]:
         """What Case.sent, posted and stored expect."""
-        files = map(_read, self.received.iterdir())
+        files = [dcmread(BytesIO(file)) for file in tuple(self.archive.files.values())]
         seen = partial(_seen, case, original)
-        return seen(files), seen(self.peer.images), seen(map(self._stored, self._found(case)))
+        return seen(files), seen(self.peer.images), seen(self._stored(self._found(case)))
 
     def said(self, case: str) -> list[str]:
         """What the script printed for this case."""
-        lines = self.log.read_text().splitlines()
-        said = (
-            json.loads(line).get("says", "") if line[:1] == "{" else line.partition("Lua says: ")[2]
-            for line in lines
-        )
         marker = f"{case}, "
-        return [words.removeprefix(marker) for words in said if words.startswith(marker)]
+        lines = self.printed.lines()
+        return [words.removeprefix(marker) for words in lines if words.startswith(marker)]
 
     def made(self, case: str) -> list[tuple[Any, ...]]:
         """Tags and metadata of the instances that the script has made."""
@@ -236,13 +220,11 @@ class Node:
         query = {"Level": "Instance", "Query": {"PatientID": case}}
         return list(self.client.post("/tools/find", json=query).json())
 
-    def _stored(self, instance: str) -> Dataset:
-        return dcmread(BytesIO(self.client.get(f"/instances/{instance}/file").content))
-
-
-def _read(path: Path) -> Dataset:
-    """Also a file that is still being written: then, as far as it is there."""
-    return dcmread(path, force=True)
+    def _stored(self, instances: list[str]) -> Iterator[Dataset]:
+        for each in instances:
+            file = self.client.get(f"/instances/{each}/file")
+            if file.status_code != 404:  # deleted since it was found
+                yield dcmread(BytesIO(file.content))
 
 
 def _seen(case: str, original: str, images: Any) -> tuple[tuple[str, str], ...]:
@@ -272,33 +254,33 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Node]]
     )
     with ExitStack() as stack:
         nodes = {}
-        for name in ("orthanc", "gateway"):
+        for name, begin in (("orthanc", _orthanc), ("gateway", _gateway)):
             copies = folder / f"{name}-copies"
             copies.mkdir()
-            script = SCRIPT.format(folder=copies, cases=cases)
-            nodes[name] = stack.enter_context(_node(name, folder, script, stack).surrounded())
+            client, printed = begin(folder / name, SCRIPT.format(folder=copies, cases=cases), stack)
+            nodes[name] = stack.enter_context(Node(client, printed, copies).surrounded())
         yield nodes
 
 
-def _node(name: str, folder: Path, script: str, stack: ExitStack) -> Node:
-    path = folder / f"{name}.lua"
+def _orthanc(folder: Path, script: str, stack: ExitStack) -> tuple[httpx.Client, Printed]:
+    path = folder.with_suffix(".lua")
     path.write_text(script)
-    if name == "orthanc":
-        server = stack.enter_context(orthanc_running(folder / name, LuaScripts=[str(path)]))
-        return Node(folder / name, server.client, folder / name / "orthanc.log")
-    import httpx
+    server = stack.enter_context(orthanc_running(folder, LuaScripts=[str(path)]))
+    return server.client, OrthancPrinted(folder / "orthanc.log")
 
-    process = GatewayProcess(folder / name)
+
+def _gateway(folder: Path, script: str, stack: ExitStack) -> tuple[httpx.Client, Printed]:
+    process = GatewayProcess(folder)
     process.script("steps.lua", script)
     stack.enter_context(process)
     client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{process.http_port}"))
-    return Node(folder / name, client, process.log)
+    return client, GatewayPrinted(process.log)
 
 
 @pytest.fixture(scope="module")
-def originals(nodes: dict[str, Node], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def originals(nodes: dict[str, Node]) -> dict[str, str]:
     """The SOP Instance UIDs of the images, which are in both servers now, by case."""
-    folder, uids = tmp_path_factory.mktemp("images"), {}
+    uids = {}
     for number, case in enumerate(CASES, start=1):
         image = made_ct(
             number, PatientID=case, PatientName="BEFORE", StudyDescription="goes",
@@ -306,9 +288,8 @@ def originals(nodes: dict[str, Node], tmp_path_factory: pytest.TempPathFactory) 
             SeriesInstanceUID=f"1.3.{number}",
         )  # fmt: skip
         uids[case] = image.SOPInstanceUID
-        content = save(image, folder / "image.dcm").read_bytes()
         for node in nodes.values():
-            node.store(content)
+            node.store(file_bytes(image))
     return uids
 
 
@@ -347,10 +328,9 @@ def test_a_modified_instance_is_told_to_scripts_as_in_orthanc(
 
 
 def test_commands_get_a_file_of_the_image(
-    nodes: dict[str, Node], originals: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    nodes: dict[str, Node], originals: dict[str, str]
 ) -> None:
-    for name, node in nodes.items():
-        copies = node.received.parent.parent / f"{name}-copies"
-        (copy,) = wait_until(lambda copies=copies: list(copies.iterdir()), TIMEOUT_S)
+    for node in nodes.values():
+        (copy,) = wait_until(lambda node=node: list(node.copies.iterdir()), TIMEOUT_S)
         wait_until(lambda copy=copy: copy.stat().st_size > 500, TIMEOUT_S)
         assert dcmread(copy).SOPInstanceUID == originals["command"]
