@@ -75,7 +75,7 @@ class Sender(threading.Thread):
             try:
                 self._send_until_it_breaks()
             except RemoteError:  # it was killed: the image in hand was not acknowledged
-                time.sleep(0.02)
+                self._stopping.wait(0.1)
 
     def _send_until_it_breaks(self) -> None:
         context = Context(str(CTImageStorage), str(ExplicitVRLittleEndian))

@@ -195,7 +195,7 @@ def _feed(gateway: Gateway, up_to: int) -> None:
         if sum(lane.events_waiting for lane in outbox.lanes()) < _MOST_WAITING:
             _enter(gateway, handled)
         else:
-            time.sleep(0.01)
+            time.sleep(0.05)
     # The housekeeping does so every ten minutes.
     while outbox.forget_notices():
         pass

@@ -13,7 +13,7 @@ SOAK = Path(__file__).parents[1] / "soak.py"
 def test_events_leave_memory_index_and_log_as_small_as_they_were():
     """In a process of its own: what tests before have left must not be what it grows into."""
     done = subprocess.run(
-        [sys.executable, str(SOAK), "--in-memory", "20000", "--in-gateway", "2000"],
+        [sys.executable, str(SOAK), "--in-memory", "20000", "--in-gateway", "1000"],
         capture_output=True, text=True, timeout=110, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
