@@ -4,11 +4,11 @@ import fcntl
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from gateway import __version__
 from gateway.codecs.processes import CodecPool
@@ -56,6 +56,7 @@ log = logger("app")
 _LOCK_NAME = "gateway.lock"
 _JOBS_FOLDER = "jobs"
 _GRACE_S = 20.0
+_LOOK_FOR_SIGNALS_S = 0.5
 
 
 class Wish(Enum):
@@ -349,13 +350,22 @@ def run(configuration: Configuration) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: gateway.wishes.put(Wish.STOP))
     gateway.start()
-    while gateway.wishes.get() is Wish.RESTART:
+    while _next_wish(gateway.wishes) is Wish.RESTART:
         log.info("gateway restarting")
         gateway.stop()
         gateway.start()
     log.info("gateway stopping")
     gateway.stop()
     return 0
+
+
+def _next_wish(wishes: "SimpleQueue[Wish]") -> Wish:
+    """Wait for it. Python handles signals in this thread, but only this thread's own wake it: one
+    that the system gives to another, which happens while that starts a command, is looked for.
+    """
+    while True:
+        with suppress(Empty):
+            return wishes.get(timeout=_LOOK_FOR_SIGNALS_S)
 
 
 @contextmanager
