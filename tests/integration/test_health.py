@@ -1,11 +1,10 @@
 """Health and metrics over real HTTP, with well-behaved clients and others."""
 
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
+from http_support import connect, http_client
 
 from gateway.config.models import Http
 from gateway.errors import CannotListen
@@ -27,7 +26,6 @@ class Health:
             Http(port=0), Application(health_routes(checks, self.metrics, self.refresh))
         )
         self.port = self.server.start()
-        self.url = f"http://127.0.0.1:{self.port}"
 
     def refresh(self) -> None:
         self.metrics.tasks.labels("parked").set(self.tasks_parked)
@@ -46,12 +44,8 @@ def health():
 
 @pytest.fixture
 def client(health):
-    with httpx.Client(base_url=health.url) as client:
+    with http_client(health.port) as client:
         yield client
-
-
-def connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port), timeout=10)
 
 
 def test_a_living_gateway_says_ok(client):
@@ -127,7 +121,7 @@ def test_fifty_clients_at_once_are_all_answered(health):
     together = threading.Barrier(50)
 
     def ask(_: int) -> int:
-        with httpx.Client(base_url=health.url, timeout=20) as client:
+        with http_client(health.port, timeout=20) as client:
             together.wait(20)
             return client.get("/metrics").status_code
 

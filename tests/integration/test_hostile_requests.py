@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import httpx
 import pytest
-from http_support import connect, exchange, http_server
+from http_support import connect, exchange, http_client, http_server
 from images import made_ct
 from rest_support import GatewayApi, LazyCodecs, file_bytes
 from structlog.testing import capture_logs
@@ -53,7 +53,7 @@ def port(api) -> Iterator[int]:
 def client(api, port) -> Iterator[httpx.Client]:
     """A client; whatever it asked, all is as it was, and nothing was a fault of ours."""
     before = contents(api)
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    with http_client(port, timeout=20) as client:
         with capture_logs() as lines:
             yield client
         assert client.get("/system").status_code == 200

@@ -12,7 +12,7 @@ from io import BytesIO
 
 import httpx
 import pytest
-from http_support import connect, exchange, http_server, read_to_end
+from http_support import connect, exchange, http_client, http_server, read_to_end
 from structlog.testing import capture_logs
 from waiting import wait_until
 from werkzeug import Response
@@ -47,15 +47,15 @@ def dicom_file(request, path):
     return file_answer(request, path, "application/dicom", name=path.name, tag="1")
 
 
-@pytest.fixture
-def served(tmp_path):
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
     """The path of a file that /file answers."""
-    path = tmp_path / "image.dcm"
+    path = tmp_path_factory.mktemp("served") / "image.dcm"
     path.write_bytes(bytes(range(256)) * 1000)
     return path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def routes(served):
     return [
         Route("GET", "/ping", lambda request: Response("pong")),
@@ -71,15 +71,16 @@ def routes(served):
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def port(routes):
+    """One server for all who do not ask for it in another way: it serves whatever came before."""
     with http_server(routes) as port:
         yield port
 
 
 @pytest.fixture
 def client(port):
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with http_client(port) as client:
         yield client
 
 
@@ -180,12 +181,11 @@ def test_a_body_above_the_limit_is_refused_before_it_is_sent(routes):
     with http_server(routes, maximum_body_mb=1) as port:
         answer = exchange(port, b"POST /digest HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 413 ")
-        url = f"http://127.0.0.1:{port}/digest"
-        assert httpx.post(url, content=bytes(1 << 20)).status_code == 200
-        assert httpx.post(url, content=iter([bytes(1 << 20)])).status_code == 200
-        chunks = iter([bytes(1 << 20), b"x"])
-        with httpx.Client() as client:
-            assert client.post(url, content=chunks).status_code == 413
+        with http_client(port) as client:
+            assert client.post("/digest", content=bytes(1 << 20)).status_code == 200
+            assert client.post("/digest", content=iter([bytes(1 << 20)])).status_code == 200
+            chunks = iter([bytes(1 << 20), b"x"])
+            assert client.post("/digest", content=chunks).status_code == 413
 
 
 def test_a_client_that_goes_away_in_the_middle_is_no_fault_of_ours(routes):
@@ -227,7 +227,7 @@ def test_two_hundred_slow_clients_do_not_delay_others(port):
         slow = [stack.enter_context(connect(port)) for _ in range(200)]
         for number, client in enumerate(slow):
             client.sendall(heads[number % 2])
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+        with http_client(port, timeout=5) as client:
             for _ in range(10):
                 for each in slow:
                     each.sendall(b"x")
@@ -282,6 +282,7 @@ def test_a_client_that_does_not_take_its_answer_is_cut_off(monkeypatch):
 def test_the_server_stops_although_a_handler_does_not_end(monkeypatch):
     monkeypatch.setattr(server_module, "_SHUTDOWN_TIMEOUT_S", 0.2)
     release, entered = threading.Event(), threading.Event()
+    before = set(threading.enumerate())
 
     def wait(request):
         entered.set()
@@ -296,7 +297,7 @@ def test_the_server_stops_although_a_handler_does_not_end(monkeypatch):
         server.stop()
         assert [line["event"] for line in lines] == ["requests did not end in time"]
         release.set()
-    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "http-worker"])
+    wait_until(lambda: set(threading.enumerate()) <= before)
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -367,18 +368,20 @@ def test_answers_in_pieces_are_compressed_as_they_come(client):
 
 
 def test_a_site_can_do_without_compression(routes):
-    with http_server(routes, compression=False) as port:
-        response = httpx.get(f"http://127.0.0.1:{port}/large")
+    with http_server(routes, compression=False) as port, http_client(port) as client:
+        response = client.get("/large")
     assert "Content-Encoding" not in response.headers
 
 
 # --- who may ask ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(routes):
-    with http_server(routes, users={"alice": "secret", "bob": "pass:wörd"}) as port:
-        yield f"http://127.0.0.1:{port}"
+    """A client of a server that knows its users."""
+    users = {"alice": "secret", "bob": "pass:wörd"}
+    with http_server(routes, users=users) as port, http_client(port) as client:
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -386,7 +389,7 @@ def guarded(routes):
     [None, ("alice", "wrong"), ("alice", ""), ("", ""), ("eve", "secret"), ("ALICE", "secret")],
 )
 def test_who_has_not_signed_in_is_asked_to(guarded, auth):
-    response = httpx.get(f"{guarded}/ping", auth=auth)
+    response = guarded.get("/ping", auth=auth)
     assert (response.status_code, response.content) == (401, b"")
     assert response.headers["WWW-Authenticate"].startswith("Basic realm=")
 
@@ -394,23 +397,23 @@ def test_who_has_not_signed_in_is_asked_to(guarded, auth):
 @pytest.mark.parametrize("header", ["Basic !!!", "Basic", "Bearer x", "Basic YQ==", "basic \xff"])
 def test_credentials_that_are_none_are_no_credentials(guarded, header):
     sent = {"Authorization": header.encode("latin-1")}
-    assert httpx.get(f"{guarded}/ping", headers=sent).status_code == 401
+    assert guarded.get("/ping", headers=sent).status_code == 401
 
 
 @pytest.mark.parametrize("auth", [("alice", "secret"), ("bob", "pass:wörd")])
 def test_who_has_signed_in_is_known_by_name(guarded, auth):
-    assert httpx.get(f"{guarded}/who", auth=auth).text == auth[0]
+    assert guarded.get("/who", auth=auth).text == auth[0]
 
 
 def test_nobody_chooses_a_name_by_a_header(guarded):
     forged = {"Remote-User": "alice"}
-    assert httpx.get(f"{guarded}/who", headers=forged).status_code == 401
-    assert httpx.get(f"{guarded}/who", headers=forged, auth=("bob", "pass:wörd")).text == "bob"
-    assert httpx.get(f"{guarded}/who", headers={"REMOTE_USER": "alice"}).status_code == 400
+    assert guarded.get("/who", headers=forged).status_code == 401
+    assert guarded.get("/who", headers=forged, auth=("bob", "pass:wörd")).text == "bob"
+    assert guarded.get("/who", headers={"REMOTE_USER": "alice"}).status_code == 400
 
 
 def test_whether_it_lives_is_told_to_everybody(guarded):
-    assert httpx.get(f"{guarded}/healthz").status_code == 200
+    assert guarded.get("/healthz").status_code == 200
 
 
 def test_a_page_of_another_site_changes_nothing(client):
@@ -428,7 +431,7 @@ def test_answers_carry_headers_that_protect(client):
 # --- HTTPS ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def secure(routes, certificate):
     with http_server(routes, certificate=certificate[0], private_key=certificate[1]) as port:
         yield port
@@ -567,7 +570,7 @@ def test_a_file_is_closed_whoever_asks_for_it_and_how(served):
         opened.append(BytesIO(b"x" * 10))
         return Response(opened[-1])
 
-    with http_server([Route("GET", "/f", answer)]) as port, httpx.Client() as client:
+    with http_server([Route("GET", "/f", answer)]) as port, http_client(port) as client:
         for method in ("GET", "HEAD"):
-            client.request(method, f"http://127.0.0.1:{port}/f")
+            client.request(method, "/f")
     assert [each.closed for each in opened] == [True, True]
