@@ -3,8 +3,10 @@
 What an association does is in `inbound.py`; who is admitted is decided in `policy.py`.
 """
 
+import socket
 import threading
 from collections.abc import Set
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -54,9 +56,8 @@ class Receiver:
             reason = exc.strerror or str(exc)
             raise CannotListen(settings.host, settings.port, reason) from exc
         self._door = door
-        # Upstream polls for shutdown; half a second of that is the longest part of stopping.
         self._thread = threading.Thread(
-            target=door.serve_forever, args=(0.2,), name="dimse-listener", daemon=True
+            target=door.serve_forever, name="dimse-listener", daemon=True
         )
         self._thread.start()
         port = int(door.server_address[1])
@@ -117,6 +118,9 @@ class _Door(AssociationServer):
 
     def stop(self) -> None:
         """Accept no more. What is open stays so."""
+        # Upstream looks for its end twice a second, and whenever somebody knocks: so knock.
+        with suppress(OSError):  # some systems know no shutdown of what only listens
+            self.socket.shutdown(socket.SHUT_RDWR)
         super(AssociationServer, self).shutdown()
         self.server_close()
 
