@@ -1,4 +1,4 @@
-"""One line of Lua at a time, in a real Orthanc and in a runtime of ours: what both print."""
+"""Lines of Lua, in a real Orthanc and in a runtime of ours: what both print."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -11,6 +11,8 @@ from gateway.model import Origin, OriginKind
 from gateway.scripting.site import Site
 from gateway.scripting.snippet import run_snippet
 
+_TOGETHER = 50
+_END_OF_LINE = b"-- end of line --"
 Profile = Literal["trusted", "sandboxed"]
 
 
@@ -32,7 +34,24 @@ def theirs(server: Server, line: bytes) -> str:
 def differences(
     server: Server, lines: Iterable[bytes], profile: Profile = "sandboxed"
 ) -> dict[bytes, tuple[str, str]]:
-    """What the two print where they differ, ours first."""
-    both = {line: (ours(line, profile), theirs(server, line)) for line in lines}
-    assert both
-    return {line: pair for line, pair in both.items() if pair[0] != pair[1]}
+    """What the two print where they differ, ours first.
+
+    Many lines are run together, as one script; where that differs, each by itself.
+    """
+    waiting = list(lines)
+    assert waiting
+    found: dict[bytes, tuple[str, str]] = {}
+    while batch := waiting[:_TOGETHER]:
+        del waiting[:_TOGETHER]
+        if not _print_alike_together(server, batch, profile):
+            both = {line: (ours(line, profile), theirs(server, line)) for line in batch}
+            found |= {line: pair for line, pair in both.items() if pair[0] != pair[1]}
+    return found
+
+
+def _print_alike_together(server: Server, lines: list[bytes], profile: Profile) -> bool:
+    """Whether all run to their end, and print the same."""
+    script = b"".join(b"do %s\nend print('%s')\n" % (line, _END_OF_LINE) for line in lines)
+    printed = ours(script, profile)
+    ended = printed.count(_END_OF_LINE.decode())
+    return ended == len(lines) and printed == theirs(server, script)

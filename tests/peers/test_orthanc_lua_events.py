@@ -92,8 +92,9 @@ def pair(tmp_path_factory) -> Iterator[ScriptedPair]:
     modalities = {"nobody": ["NOBODY", "127.0.0.1", 1]}
     folder = tmp_path_factory.mktemp("events")
     with scripted_pair(
-        folder, [FIRST, SECOND, script], DicomModalities=modalities, UserMetadata={"mine": 1024}
-    ) as running:
+        folder, [FIRST, SECOND, script], DicomModalities=modalities, UserMetadata={"mine": 1024},
+        StableAge=1,
+    ) as running:  # fmt: skip
         yield running
 
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,12 +114,15 @@ def deadline_s(nodes: tuple[Node, Node]) -> float:
 
 
 def _bring(nodes: tuple[Node, Node], scripts: list[LegacyScript]) -> None:
-    for node in nodes:
+    def bring(node: Node) -> None:
         for script in scripts:
             node.send(script)
         for script in scripts:
             for request in script.requests:
                 node.scripted.server.ask(request)
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(bring, nodes))
 
 
 def _assert_done_alike(script: LegacyScript, nodes: tuple[Node, Node], deadline_s: float) -> None:
