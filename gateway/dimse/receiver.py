@@ -119,8 +119,9 @@ class _Door(AssociationServer):
     def stop(self) -> None:
         """Accept no more. What is open stays so."""
         # Upstream looks for its end twice a second, and whenever somebody knocks: so knock.
-        with suppress(OSError):  # some systems know no shutdown of what only listens
-            self.socket.shutdown(socket.SHUT_RDWR)
+        if self.socket is not None:
+            with suppress(OSError):  # some systems know no shutdown of what only listens
+                self.socket.shutdown(socket.SHUT_RDWR)
         super(AssociationServer, self).shutdown()
         self.server_close()
 
