@@ -9,6 +9,7 @@ from scripting_support import PACS, FakeQueue, FakeTags, Survivor
 
 from gateway.config.models import Codecs, Scripts
 from gateway.metrics import Metrics
+from gateway.scripting import folder as folder_module
 from gateway.scripting.host import ScriptHost
 from gateway.scripting.site import Site as Known
 
@@ -79,6 +80,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
     for thread in left:
         thread.join(5)
     assert not [thread for thread in left if thread.is_alive()]
+
+
+@pytest.fixture
+def quick_rescans(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder is looked at all the time, for what nothing else notices."""
+    monkeypatch.setattr(folder_module, "RESCAN_S", 0.1)
 
 
 @pytest.fixture(scope="session")

@@ -164,7 +164,7 @@ def test_an_error_names_the_file_of_the_set_and_its_line(site, legacy):
     assert parked.error == "bad.lua:2: no"
 
 
-def test_a_file_of_the_set_that_is_changed_is_live_soon(site, legacy, tmp_path):
+def test_a_file_of_the_set_that_is_changed_is_live_soon(quick_rescans, site, legacy, tmp_path):
     legacy(only="function OnStoredInstance(id) Forward(id, 'pacs') end")
     before = site.until_runs("LuaScripts")
     (tmp_path / "only.lua").write_text("function OnStoredInstance(id) Forward(id, 'archive') end")
@@ -173,7 +173,7 @@ def test_a_file_of_the_set_that_is_changed_is_live_soon(site, legacy, tmp_path):
     assert [step.destination for step in steps] == ["archive"]
 
 
-def test_a_file_of_the_set_that_is_missing_is_told_and_events_wait(site, tmp_path):
+def test_a_file_of_the_set_that_is_missing_is_told_and_events_wait(quick_rescans, site, tmp_path):
     site.start(legacy=[tmp_path / "none.lua"])
     site.queue.until(lambda: site.queue.statuses.get("LuaScripts", {}).get("fault"), "a fault")
     assert "none.lua" in site.queue.statuses["LuaScripts"]["fault"]
