@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from pydicom.datadict import keyword_for_tag
-
 from gateway.config.models import Configuration
 from gateway.config.schema import Place
 from gateway.dicom import syntaxes
@@ -115,6 +113,11 @@ def _loops(configuration: Configuration) -> Findings:
 
 def _names_of_the_standard(configuration: Configuration) -> Findings:
     """An element of PS3.6 with another name would break whoever asks for its own."""
+    if not configuration.dictionary:
+        return
+    # Not above: most configurations name no element, and pydicom takes 0.3 s to load.
+    from pydicom.datadict import keyword_for_tag
+
     for tag, entry in configuration.dictionary.items():
         group, element = (int(digits, 16) for digits in tag.split(","))
         known = "" if group & 1 else keyword_for_tag(group << 16 | element)

@@ -4,9 +4,8 @@ Standard: PS3.5 6.1; PS3.3 C.12.1.1.2.
 """
 
 import re
-from functools import lru_cache
-
-from pydicom.charset import CODES_TO_ENCODINGS, python_encoding
+from collections.abc import Mapping
+from functools import cache, lru_cache
 
 ESCAPE = b"\x1b"
 # What a data set that names no character set may be assumed to be in: Orthanc's words, and the
@@ -20,8 +19,6 @@ ENCODINGS = {
 }  # fmt: skip
 # A property of the site, like its time zone: one for the process.
 _default = "Latin1"
-# Latin-9 came with a supplement that pydicom does not know yet.
-_TERMS = python_encoding | {"ISO_IR 203": "iso8859_15", "ISO 2022 IR 203": "iso8859_15"}
 # These codecs of Python read the escape sequences themselves, and may hold a delimiter's byte
 # inside a two-byte character.
 _SELF_SWITCHING = ("iso2022_jp", "iso2022_jp_2")
@@ -61,7 +58,24 @@ def encoding_of(specific_character_set: str) -> str:
     # "ISO-IR 100" and "ISO_2022_IR_87" are seen in the wild.
     if written := _DEFINED_TERM.match(term):
         term = f"ISO 2022 IR {written[2]}" if written[1] else f"ISO_IR {written[2]}"
-    return _TERMS.get(term, "latin_1")
+    return _codecs_of_terms().get(term, "latin_1")
+
+
+# pydicom's tables are not loaded above: whoever reads a configuration needs none of it, and it
+# takes 0.3 s.
+@cache
+def _codecs_of_terms() -> Mapping[str, str]:
+    from pydicom.charset import python_encoding
+
+    # Latin-9 came with a supplement that pydicom does not know yet.
+    return python_encoding | {"ISO_IR 203": "iso8859_15", "ISO 2022 IR 203": "iso8859_15"}
+
+
+@cache
+def _codecs_of_escapes() -> Mapping[bytes, str]:
+    from pydicom.charset import CODES_TO_ENCODINGS
+
+    return CODES_TO_ENCODINGS
 
 
 def decode(value: bytes, encoding: str, *, person_name: bool = False) -> str:
@@ -82,7 +96,7 @@ def _decode_fragment(fragment: bytes, first: str, delimiters: re.Pattern[bytes])
     if not fragment.startswith(ESCAPE):
         return fragment.decode(first, "replace")
     length = 4 if fragment[1:3] in (b"$(", b"$)") else 3
-    encoding = CODES_TO_ENCODINGS.get(fragment[:length])
+    encoding = _codecs_of_escapes().get(fragment[:length])
     if encoding is None:
         return fragment.decode(first, "replace")
     if encoding in _SELF_SWITCHING:

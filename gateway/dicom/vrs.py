@@ -5,8 +5,6 @@ Standard: PS3.5 6.2, 7.1.2; PS3.6.
 
 from functools import lru_cache
 
-from pydicom.datadict import dictionary_VR
-
 # Explicit VR: two reserved bytes and a 32-bit length instead of a 16-bit length (PS3.5 7.1.2).
 LONG_LENGTH = frozenset(
     {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"}
@@ -30,6 +28,9 @@ def dictionary_vr(tag: int, *, signed_pixels: bool) -> str:
     signed_pixels: the data set's Pixel Representation is 1, which decides "US or SS". Elements
     that may be OW are, as Implicit VR Little Endian has them (PS3.5 A.1).
     """
+    # Not above: whoever reads a configuration needs no pydicom, which takes 0.3 s to load.
+    from pydicom.datadict import dictionary_VR
+
     try:
         vr = dictionary_VR(tag)
     except KeyError:

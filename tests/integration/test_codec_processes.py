@@ -485,6 +485,7 @@ def test_signals_that_stop_the_gateway_do_not_stop_a_codec_process(number, make_
 def test_the_gateway_itself_loads_no_codec():
     code = (
         "import sys, gateway.codecs.processes;"
+        "import gateway.cli.transcode, gateway.codecs.batch, gateway.config.loader;"
         "assert not {'imagecodecs', 'numpy', 'openjpeg', 'pydicom'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
