@@ -57,7 +57,7 @@ def test_a_script_waits_for_a_job_that_it_asked_for(tmp_path):
               print(ParseJson(done).Type, RestApiDelete('/instances/' .. id))
             end
         """)  # fmt: skip
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         stored = upload(gateway)
         wait_until(lambda: said(gateway), 30)
         assert said(gateway) == ["Study, true"]
@@ -77,7 +77,7 @@ def test_a_web_service_that_a_script_calls_calls_the_gateway_back(tmp_path):
               print(HttpGet(url .. '/instances/' .. id .. '/metadata/Origin'), why.status)
             end
         """)  # fmt: skip
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         upload(gateway)
         wait_until(lambda: said(gateway), 30)
         assert said(gateway) == ["RestApi, 403"]
@@ -93,7 +93,7 @@ def test_a_callback_that_waits_when_the_gateway_stops_ends_in_time_and_runs_agai
               print('went on')
             end
         """)  # fmt: skip
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         stored = upload(gateway)
         assert web.is_asked.wait(30)
         began = time.monotonic()
@@ -117,7 +117,7 @@ def test_values_outlive_a_crash(tmp_path: Path):
               print(count)
             end
         """)  # fmt: skip
-        wait_until(lambda: gateway.events("script loaded"))
+        gateway.loaded()
         upload(gateway, 1)
         wait_until(lambda: said(gateway) == ["1"], 30)
         gateway.kill()

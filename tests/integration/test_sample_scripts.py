@@ -24,6 +24,8 @@ from rest_support import file_bytes
 from waiting import wait_until
 from web_support import Web, web_running
 
+from gateway.model import Action
+
 pytestmark = pytest.mark.slow
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "lua"
@@ -171,7 +173,7 @@ def test_what_no_rule_knows_is_parked_if_so_wished(house):
         house.upload(made_ct(1, Modality="XA"))
         wait_until(lambda: len(house.log("event parked")) > parked)
 
-        assert "no rule fits modality XA" in house.gateway.command("queue", "list", "--json")
+        assert "no rule fits modality XA" in house.gateway.parked_events()[-1].error
 
 
 def test_a_changed_copy_is_sent_and_the_original_stays(house):
@@ -206,7 +208,7 @@ def test_what_a_client_could_not_send_arrives_when_the_modality_is_back(house):
         (study,) = house.ids("studies")
         answer = house.http.post("/modalities/night/store", content=study)
         assert answer.status_code == 500
-        wait_until(lambda: '"forward"' in house.gateway.command("queue", "list", "--json"))
+        wait_until(lambda: any(t.action == Action.FORWARD for t in house.gateway.tasks()))
 
         with house.archives["night"].listening():
             assert len(house.got("night")) == 1

@@ -31,7 +31,6 @@ def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
     gateway = GatewayProcess(tmp_path, f"store.stable_age_s = {AGE_S}\n")
     gateway.script("stable.lua", SCRIPT)
     with gateway:
-        wait_until(lambda: gateway.events("script loaded"), TIMEOUT_S)
         yield gateway
 
 
