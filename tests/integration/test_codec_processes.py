@@ -376,7 +376,7 @@ def test_cpu_time_of_images_before_is_not_charged_to_the_next():
         "import time\n"
         "from gateway.codecs import limits\n"
         "limits._CPU_SECONDS_TO_BEGIN = 0.3\n"
-        "for image in range(10):\n"
+        "for image in range(5):\n"
         "    limits.grant_cpu(0)\n"
         "    end = time.process_time() + 0.1\n"
         "    while time.process_time() < end: pass\n"

@@ -18,7 +18,7 @@ from gateway.model import TranscodeReport
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 SEED = 2026
-FILES = 60
+FILES = 40
 LARGE_FILES = 2
 ONCE_BROKE_A_PROMISE = sorted((Path(__file__).parents[1] / "fuzz_seeds").iterdir())
 

@@ -136,7 +136,7 @@ def test_a_byte_now_and_then_does_not_prolong_the_time_for_the_request(tmp_path)
                 with suppress(TimeoutError):
                     if not sock.recv(16):
                         break
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10  # byte by byte it would take twice that
 
 
 def test_a_request_that_claims_four_gigabytes_is_refused_by_its_header(tmp_path):
