@@ -256,6 +256,15 @@ class Poller:
             if page["Done"]:
                 return
 
+    def kinds(self, kind: str) -> list[str]:
+        """The resources that this has been said of by now."""
+        return [resource for each, resource in self.seen if each == kind]
+
+    def has_stable_studies(self, count: int) -> bool:
+        """Whether so many have been told of, after another look."""
+        self.poll()
+        return len(self.kinds("StableStudy")) >= count
+
     def close(self) -> None:
         self._client.close()
 
@@ -275,14 +284,9 @@ def test_a_client_that_polls_changes_sees_the_same_of_both_servers(tmp_path):
             poller.poll()
             send(port, made[7:], tmp_path / "files")
             poller.poll()
-            new = [seen for seen in poller.seen if seen[0].startswith("New")]
-            assert len([kind for kind, _ in new if kind == "NewInstance"]) == 12
-
-            def is_stable(poller: Poller = poller) -> bool:
-                poller.poll()
-                return len([kind for kind, _ in poller.seen if kind == "StableStudy"]) >= 2
-
-            wait_until(is_stable, 30)
+            assert len(poller.kinds("NewInstance")) == 12
+        for _, poller in servers:
+            wait_until(lambda poller=poller: poller.has_stable_studies(2), 30)
             poller.close()
         theirs, ours = (poller.seen for _, poller in servers)
         assert [each for each in ours if each[0].startswith("New")] == [

@@ -25,8 +25,15 @@ UNLIKE = {
     "FileSize": "each server writes the file meta information itself",
     "FileUuid": "random in Orthanc",
     "Details": "told in words of our own",
+    "ReceptionDate": "the clock went on",
     **dict.fromkeys(
-        ["DicomDiskSize", "DicomUncompressedSize", "DiskSize", "UncompressedSize"],
+        [
+            "PixelDataOffset",
+            "DicomDiskSize",
+            "DicomUncompressedSize",
+            "DiskSize",
+            "UncompressedSize",
+        ],
         "each server writes the file meta information itself",
     ),
 }
@@ -130,6 +137,26 @@ def test_unknown_ids(pair: Pair, level: str) -> None:
     assert_alike(pair, Request("POST", f"/{level}/nobody/reconstruct", json={}))
 
 
+NOWHERE = ("/nope", "/jobs/nope", "/modalities/nope", "/peers/nope", "/instances/../system")
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+def test_what_is_not_there(pair: Pair, path: str) -> None:
+    assert_answered_alike(pair, "GET", path)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("path", ["/instances", "/tools/now", "/system"])
+def test_wrong_methods(pair: Pair, method: str, path: str) -> None:
+    assert_answered_alike(pair, method, path)
+
+
+def assert_answered_alike(pair: Pair, method: str, path: str) -> None:
+    """The same status."""
+    theirs, ours = (server.client.request(method, path) for server in (pair.orthanc, pair.gateway))
+    assert ours.status_code == theirs.status_code
+
+
 TAGS = ("tags", "tags?simplify", "tags?short", "simplified-tags",
         "tags?simplify&ignore-length=ImageComments", "tags?ignore-length=0020-4000,0010-0010",
         "content")  # fmt: skip
@@ -139,6 +166,15 @@ def test_tags(pair: Pair) -> None:
     for instance_id in ids(pair, "instances"):
         for path in TAGS:
             assert_alike(pair, get(f"/instances/{instance_id}/{path}"))
+
+
+def test_metadata_and_attachments(pair: Pair) -> None:
+    """Orthanc also notes the place of an instance whose number is empty."""
+    for instance_id in ids(pair, "instances"):
+        assert_alike(pair, get(f"/instances/{instance_id}/attachments"))
+        if pair.orthanc.ask(get(f"/instances/{instance_id}/content/InstanceNumber")).content:
+            assert_alike(pair, get(f"/instances/{instance_id}/metadata"))
+            assert_alike(pair, get(f"/instances/{instance_id}/metadata?expand"))
 
 
 CONTENT = ("0010-0010", "PatientName", "0008,0018", "00280010", "0008-2218", "0008-2218/0",

@@ -54,6 +54,10 @@ class Orthanc:
     def upload(self, image: Dataset) -> None:
         assert self.http.post("/instances", content=file_bytes(image)).status_code == 200
 
+    def until_instances(self, count: int) -> None:
+        """Wait until it has so many."""
+        wait_until(lambda: len(self.http.get("/instances").json()) == count, 60)
+
     def got(self, modality: str, instances: int = 1) -> list[Dataset]:
         archive = self.archives[modality]
         archive.wait_for(instances)
@@ -91,7 +95,7 @@ def test_everything_goes_to_all_destinations_and_then_away(orthanc):
     orthanc.use("RouteEverything.lua", DELETE_AFTERWARDS="true")
     orthanc.upload(made_ct(1))
     assert len(orthanc.got("archive")) == len(orthanc.got("workstation")) == 1
-    wait_until(lambda: orthanc.http.get("/instances").json() == [])
+    orthanc.until_instances(0)
 
 
 def test_rules_say_where_an_image_goes(orthanc):
@@ -110,7 +114,7 @@ def test_a_changed_copy_is_sent_and_the_original_stays(orthanc):
     (copy,) = orthanc.got("archive")
     assert (copy.InstitutionName, copy.AccessionNumber) == ("City Hospital", "EXT77")
     assert "OperatorsName" not in copy
-    wait_until(lambda: len(orthanc.http.get("/instances").json()) == 1)
+    orthanc.until_instances(1)
 
 
 def test_research_gets_an_anonymised_study(orthanc):
@@ -118,7 +122,7 @@ def test_research_gets_an_anonymised_study(orthanc):
     orthanc.upload(made_ct(1))
     (copy,) = orthanc.got("research")
     assert copy.PatientName == "Trial 7"
-    wait_until(lambda: len(orthanc.http.get("/instances").json()) == 1, 30)
+    orthanc.until_instances(1)
 
 
 def test_files_are_written(orthanc, tmp_path):
