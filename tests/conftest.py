@@ -15,7 +15,7 @@ from pydicom import Dataset
 from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import CTImageStorage
-from rest_support import GatewayApi, LazyCodecs
+from rest_support import GatewayApi, LazyCodecs, unchanged
 from store_support import opened_store, store_ingest
 
 from gateway.dicom import syntaxes
@@ -114,3 +114,19 @@ def gateway_api(tmp_path: Path, lazy_codecs: LazyCodecs) -> Iterator[GatewayApi]
     api = GatewayApi(tmp_path, lazy_codecs)
     yield api
     api.close()
+
+
+@pytest.fixture(scope="session")
+def _one_empty_api(
+    tmp_path_factory: pytest.TempPathFactory, lazy_codecs: LazyCodecs
+) -> Iterator[GatewayApi]:
+    api = GatewayApi(tmp_path_factory.mktemp("empty"), lazy_codecs)
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def empty_api(_one_empty_api: GatewayApi) -> Iterator[GatewayApi]:
+    """The same, shared by all tests that leave its store empty."""
+    with unchanged(_one_empty_api) as api:
+        yield api

@@ -3,7 +3,8 @@
 import json
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from io import BytesIO
@@ -290,6 +291,19 @@ class GatewayApi:
 
     def _count_stored(self) -> None:
         self.stored_events += 1
+
+
+@contextmanager
+def unchanged(api: GatewayApi) -> Iterator[GatewayApi]:
+    """Lend a test what it shares with others: it may ask, and be refused, but change nothing."""
+    before = _state_of(api)
+    yield api
+    assert _state_of(api) == before, "a test has changed what it shares with others"
+
+
+def _state_of(api: GatewayApi) -> list[Any]:
+    shown = ("/changes?last", "/statistics", "/jobs", "/peers", "/modalities")
+    return [api.get_json(uri) for uri in shown]
 
 
 def _as_bytes(body: bytes | str) -> bytes:

@@ -387,8 +387,8 @@ def test_a_wrong_extended_is_a_bad_request_for_media(gateway_api):
 
 
 @pytest.mark.parametrize("body", ['"id"', "{}", '{"Resources": "id"}', "[1]", "5"])
-def test_a_list_that_is_none_is_a_bad_request(gateway_api, body):
-    response = gateway_api.post("/tools/create-archive", body)
+def test_a_list_that_is_none_is_a_bad_request(empty_api, body):
+    response = empty_api.post("/tools/create-archive", body)
     assert (response.status_code, response.json["OrthancStatus"]) == (400, BAD_FILE)
 
 
@@ -399,12 +399,12 @@ def test_an_unknown_syntax_in_the_query_is_a_bad_request(gateway_api, query):
     assert (response.status_code, response.json["OrthancStatus"]) == (400, OUT_OF_RANGE)
 
 
-def test_an_unknown_id_is_told_before_anything_is_sent(gateway_api):
+def test_an_unknown_id_is_told_before_anything_is_sent(empty_api):
     for response in (
-        gateway_api.get("/studies/nope/archive"),
-        gateway_api.post("/studies/nope/media", "{}"),
-        gateway_api.post("/studies/nope/media", '{"Asynchronous": true}'),
-        gateway_api.post("/tools/create-archive", '["nope"]'),
-        gateway_api.get("/tools/create-archive?resources=nope"),
+        empty_api.get("/studies/nope/archive"),
+        empty_api.post("/studies/nope/media", "{}"),
+        empty_api.post("/studies/nope/media", '{"Asynchronous": true}'),
+        empty_api.post("/tools/create-archive", '["nope"]'),
+        empty_api.get("/tools/create-archive?resources=nope"),
     ):
         assert (response.status_code, response.json["OrthancStatus"]) == (404, 17)

@@ -169,9 +169,9 @@ def test_what_is_not_there_is_not_found(gateway_api, study, uri):
     assert response.status_code == 404
 
 
-def test_nothing_is_attached_to_what_is_not_there(gateway_api):
-    assert gateway_api.put("/studies/nobody/attachments/1024", b"x").status_code == 404
-    assert list(gateway_api.services.store.files.attachment_keys()) == []
+def test_nothing_is_attached_to_what_is_not_there(empty_api):
+    assert empty_api.put("/studies/nobody/attachments/1024", b"x").status_code == 404
+    assert list(empty_api.services.store.files.attachment_keys()) == []
 
 
 @pytest.mark.parametrize("operation", ["compress", "uncompress", "verify-md5"])

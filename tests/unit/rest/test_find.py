@@ -1,11 +1,13 @@
 """Finding resources over REST, looking up identifiers, and deleting what was found."""
 
 import json
+from functools import partial
 
 import pytest
 from images import made_ct
 from pydicom import Dataset
 from pydicom.sequence import Sequence
+from rest_support import GatewayApi, unchanged
 
 
 def image(number: int, patient: str, study: int, series: int, **attributes: object) -> Dataset:
@@ -18,37 +20,56 @@ def image(number: int, patient: str, study: int, series: int, **attributes: obje
     )
 
 
-@pytest.fixture
-def api(gateway_api):
+def images() -> list[Dataset]:
     code = Dataset()
     code.CodeValue = "ABC"
-    gateway_api.store_all(
-        [
-            image(1, "P1", 1, 1, PatientName="Doe^John", StudyDate="20200101", SliceThickness="1.5",
-                  AccessionNumber="ACC1", ProcedureCodeSequence=Sequence([code])),
-            image(2, "P1", 1, 1, PatientName="Doe^John"),
-            image(3, "P1", 1, 2, PatientName="Doe^John", Modality="MR"),
-            image(4, "P1", 2, 3, PatientName="Doe^John", StudyDate="20210615", Modality="MR"),
-            image(5, "p2", 3, 4, PatientName="SMITH^Änne", SpecificCharacterSet="ISO_IR 100",
-                  StudyDate="20220101", AccessionNumber="acc1"),
-            image(6, "P3", 4, 5, PatientName="", StudyDate="", Modality="US"),
-        ]
-    )  # fmt: skip
+    return [
+        image(1, "P1", 1, 1, PatientName="Doe^John", StudyDate="20200101", SliceThickness="1.5",
+              AccessionNumber="ACC1", ProcedureCodeSequence=Sequence([code])),
+        image(2, "P1", 1, 1, PatientName="Doe^John"),
+        image(3, "P1", 1, 2, PatientName="Doe^John", Modality="MR"),
+        image(4, "P1", 2, 3, PatientName="Doe^John", StudyDate="20210615", Modality="MR"),
+        image(5, "p2", 3, 4, PatientName="SMITH^Änne", SpecificCharacterSet="ISO_IR 100",
+              StudyDate="20220101", AccessionNumber="acc1"),
+        image(6, "P3", 4, 5, PatientName="", StudyDate="", Modality="US"),
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def _one_api(tmp_path_factory, lazy_codecs):
+    api = GatewayApi(tmp_path_factory.mktemp("find"), lazy_codecs)
+    api.store_all(images())
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def api(_one_api):
+    """The images, for tests that change nothing."""
+    with unchanged(_one_api) as api:
+        yield api
+
+
+@pytest.fixture
+def own_api(gateway_api):
+    """The images, for one test."""
+    gateway_api.store_all(images())
     return gateway_api
+
+
+def numbers(api, level: str, query: dict, **options: object) -> list[str]:
+    """What is found: the last number of each UID, or the PatientID."""
+    body = {"Level": level, "Query": query, "Expand": True, **options}
+    tags = [each["MainDicomTags"] for each in api.post_json("/tools/find", body)]
+    name = {"Patient": "PatientID", "Study": "StudyInstanceUID", "Series": "SeriesInstanceUID",
+            "Instance": "SOPInstanceUID"}[level]  # fmt: skip
+    return sorted(each[name].rpartition(".")[2] for each in tags)
 
 
 @pytest.fixture
 def found(api):
-    """`found(level, query, ...)`: the last number of each UID, or the PatientID."""
-
-    def find(level: str, query: dict, **options: object) -> list[str]:
-        body = {"Level": level, "Query": query, "Expand": True, **options}
-        tags = [each["MainDicomTags"] for each in api.post_json("/tools/find", body)]
-        name = {"Patient": "PatientID", "Study": "StudyInstanceUID", "Series": "SeriesInstanceUID",
-                "Instance": "SOPInstanceUID"}[level]  # fmt: skip
-        return sorted(each[name].rpartition(".")[2] for each in tags)
-
-    return find
+    """`found(level, query, ...)`: their numbers."""
+    return partial(numbers, api)
 
 
 def refused(api, body) -> tuple[int, int]:
@@ -160,15 +181,15 @@ def test_requested_tags_are_told_with_what_is_expanded(api):
     ("constraint", "expected"),
     [("All", ["1"]), ("Any", ["1", "2", "3"]), ("None", ["4"]), (None, ["1"])],
 )
-def test_labels_narrow_down(api, found, constraint, expected):
+def test_labels_narrow_down(own_api, constraint, expected):
     studies = {
         each["MainDicomTags"]["StudyInstanceUID"][-1]: each["ID"]
-        for each in api.get_json("/studies?expand")
+        for each in own_api.get_json("/studies?expand")
     }
     for number, label in (("1", "a"), ("1", "b"), ("2", "a"), ("3", "b")):
-        api.put(f"/studies/{studies[number]}/labels/{label}")
+        own_api.put(f"/studies/{studies[number]}/labels/{label}")
     options = {"LabelsConstraint": constraint} if constraint else {}
-    assert found("Study", {}, Labels=["a", "b"], **options) == expected
+    assert numbers(own_api, "Study", {}, Labels=["a", "b"], **options) == expected
 
 
 @pytest.mark.parametrize(
@@ -202,21 +223,21 @@ def test_labels_narrow_down(api, found, constraint, expected):
         ({"Level": "Study", "Query": {}, "Labels": ["a"], "LabelsConstraint": []}, 3),
     ],
 )
-def test_bad_requests_are_refused_with_their_fault(gateway_api, body, fault):
-    assert refused(gateway_api, body) == (400, fault)
+def test_bad_requests_are_refused_with_their_fault(empty_api, body, fault):
+    assert refused(empty_api, body) == (400, fault)
 
 
-def test_a_body_that_is_no_json_is_refused(gateway_api):
+def test_a_body_that_is_no_json_is_refused(empty_api):
     for body in (b"not json", b"", b"\xff\xfe", b"[" * 100_000):
-        assert gateway_api.post("/tools/find", body).status_code == 400
+        assert empty_api.post("/tools/find", body).status_code == 400
 
 
-def test_a_damaged_file_is_not_found_by_its_tags_and_does_not_prevent_finding_others(api, found):
-    (damaged,) = api.post_json(
+def test_a_damaged_file_is_not_found_by_its_tags_and_does_not_prevent_finding_others(own_api):
+    (damaged,) = own_api.post_json(
         "/tools/find", {"Level": "Instance", "Query": {"InstanceNumber": "1"}}
     )
-    api.file_of(damaged).write_bytes(b"not DICOM any more")
-    assert found("Instance", {"Rows": "4", "PatientID": "P1"}) == ["2", "3", "4"]
+    own_api.file_of(damaged).write_bytes(b"not DICOM any more")
+    assert numbers(own_api, "Instance", {"Rows": "4", "PatientID": "P1"}) == ["2", "3", "4"]
 
 
 def test_files_are_opened_only_for_tags_that_the_index_has_not(api, found, monkeypatch):
@@ -255,15 +276,17 @@ def test_wildcards_are_not_looked_up(api):
     assert api.post("/tools/lookup", "P*").status_code == 400
 
 
-def test_many_resources_of_any_level_are_deleted(api):
-    (patient,) = api.post_json("/tools/find", {"Level": "Patient", "Query": {"PatientID": "p2"}})
-    series = api.post_json("/tools/find", {"Level": "Series", "Query": {"Modality": "MR"}})
-    within = api.get_json(f"/patients/{patient}/instances")[0]["ID"]
+def test_many_resources_of_any_level_are_deleted(own_api):
+    (patient,) = own_api.post_json(
+        "/tools/find", {"Level": "Patient", "Query": {"PatientID": "p2"}}
+    )
+    series = own_api.post_json("/tools/find", {"Level": "Series", "Query": {"Modality": "MR"}})
+    within = own_api.get_json(f"/patients/{patient}/instances")[0]["ID"]
     body = {"Resources": [patient, within, *series, "nobody"]}
-    response = api.post("/tools/bulk-delete", json.dumps(body))
+    response = own_api.post("/tools/bulk-delete", json.dumps(body))
     assert (response.status_code, response.get_data()) == (200, b"")
-    assert len(api.get_json("/instances")) == 3
-    assert len(api.get_json("/studies")) == 2
+    assert len(own_api.get_json("/instances")) == 3
+    assert len(own_api.get_json("/studies")) == 2
 
 
 @pytest.mark.parametrize(

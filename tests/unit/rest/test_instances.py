@@ -99,12 +99,12 @@ def test_a_compressed_body_is_inflated(gateway_api, made_ct):
     assert answer.json["Status"] == "Success"
 
 
-def test_a_body_that_is_compressed_wrongly_is_refused(gateway_api, made_ct):
+def test_a_body_that_is_compressed_wrongly_is_refused(empty_api, made_ct):
     whole = gzip.compress(file_bytes(made_ct(1)))
     for body in (b"not gzip", whole[: len(whole) // 2]):
-        answer = gateway_api.post("/instances", body, Content_Encoding="gzip")
+        answer = empty_api.post("/instances", body, Content_Encoding="gzip")
         assert answer.json["OrthancStatus"] == 15
-    assert nothing_is_stored(gateway_api)
+    assert nothing_is_stored(empty_api)
 
 
 def test_a_compressed_body_cannot_grow_beyond_the_limit(tmp_path, lazy_codecs, made_ct):
@@ -133,26 +133,26 @@ def test_a_compressed_body_cannot_grow_beyond_the_limit(tmp_path, lazy_codecs, m
         (b'{"a": 1}', "Cannot parse an invalid DICOM file (size: 8 bytes)"),
     ],
 )
-def test_what_is_no_dicom_file_is_refused(gateway_api, body, details):
-    answer = gateway_api.post("/instances", body)
+def test_what_is_no_dicom_file_is_refused(empty_api, body, details):
+    answer = empty_api.post("/instances", body)
     assert (answer.status_code, answer.json["OrthancStatus"]) == (400, 15)
     assert answer.json["Details"] == details
-    assert nothing_is_stored(gateway_api)
+    assert nothing_is_stored(empty_api)
 
 
 @pytest.mark.parametrize("missing", [1, 10, 40, 600])
-def test_a_file_that_is_cut_off_is_refused(gateway_api, made_ct, missing):
+def test_a_file_that_is_cut_off_is_refused(empty_api, made_ct, missing):
     body = file_bytes(made_ct(1, rows=64, columns=64))[:-missing]
-    answer = gateway_api.post("/instances", body)
+    answer = empty_api.post("/instances", body)
     assert answer.json["OrthancStatus"] == 15
-    assert nothing_is_stored(gateway_api)
+    assert nothing_is_stored(empty_api)
 
 
-def test_a_file_without_identifiers_is_refused(gateway_api, made_ct):
+def test_a_file_without_identifiers_is_refused(empty_api, made_ct):
     image = made_ct(1, StudyInstanceUID=None)
-    answer = gateway_api.post("/instances", file_bytes(image))
+    answer = empty_api.post("/instances", file_bytes(image))
     assert (answer.status_code, answer.json["OrthancStatus"]) == (404, 21)
-    assert nothing_is_stored(gateway_api)
+    assert nothing_is_stored(empty_api)
 
 
 @pytest.mark.parametrize(
@@ -233,9 +233,9 @@ def test_the_files_of_a_form_are_stored(gateway_api, made_ct):
     assert len(gateway_api.get_json("/instances")) == 2
 
 
-def test_a_form_with_something_else_is_refused(gateway_api):
+def test_a_form_with_something_else_is_refused(empty_api):
     body, headers = form(b"no image")
-    assert gateway_api.call("POST", "/instances", body, headers).json["OrthancStatus"] == 15
+    assert empty_api.call("POST", "/instances", body, headers).json["OrthancStatus"] == 15
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -349,9 +349,9 @@ def test_the_header_is_the_file_meta_information(gateway_api, instance):
     assert "0002,0010" in gateway_api.get_json(f"{instance}/header")
 
 
-def test_what_is_below_an_unknown_instance_is_an_unknown_resource(gateway_api):
+def test_what_is_below_an_unknown_instance_is_an_unknown_resource(empty_api):
     for path in ("file", "tags", "simplified-tags", "header", "frames", "frames/0/raw", "content"):
-        answer = gateway_api.get(f"/instances/nobody/{path}")
+        answer = empty_api.get(f"/instances/nobody/{path}")
         assert (answer.status_code, answer.json["OrthancStatus"]) == (404, 17)
 
 

@@ -48,6 +48,6 @@ def test_a_word_that_is_no_label_is_refused(gateway_api, study, method, label):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-def test_what_is_not_there_has_no_labels(gateway_api, method):
-    assert gateway_api.call(method, "/studies/nobody/labels/a").status_code == 404
-    assert gateway_api.get("/studies/nobody/labels").status_code == 404
+def test_what_is_not_there_has_no_labels(empty_api, method):
+    assert empty_api.call(method, "/studies/nobody/labels/a").status_code == 404
+    assert empty_api.get("/studies/nobody/labels").status_code == 404

@@ -20,8 +20,8 @@ def test_the_id_of_another_level_is_unknown(gateway_api, made_ct):
         resource_of(gateway_api.services, Level.STUDY, instance_id)
 
 
-def test_an_id_that_nobody_has_is_unknown(gateway_api):
+def test_an_id_that_nobody_has_is_unknown(empty_api):
     with pytest.raises(ApiError):
-        resource_of(gateway_api.services, Level.STUDY, "0" * 44)
+        resource_of(empty_api.services, Level.STUDY, "0" * 44)
     with pytest.raises(ApiError):
-        version_of(gateway_api.services, "0" * 44)
+        version_of(empty_api.services, "0" * 44)

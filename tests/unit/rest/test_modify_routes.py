@@ -8,9 +8,10 @@ from typing import Any
 
 import pydicom
 import pytest
+from images import made_ct
 from pydicom import Dataset
 from pydicom.sequence import Sequence
-from rest_support import GatewayApi, bundled
+from rest_support import GatewayApi, bundled, unchanged
 
 from gateway.rest.job import new_job
 from gateway.rest.jobs import JobKind
@@ -29,12 +30,33 @@ def reference(uid: str) -> Dataset:
 
 
 @pytest.fixture
-def study(gateway_api: GatewayApi, made_ct) -> list[str]:
+def study(gateway_api: GatewayApi) -> list[str]:
     """Two series of two images that refer to each other; the ids of the instances."""
-    return gateway_api.store_all(list(related_images(made_ct)))
+    return gateway_api.store_all(related_images())
 
 
-def related_images(made_ct) -> Iterator[Dataset]:
+@pytest.fixture(scope="module")
+def _one_api(tmp_path_factory, lazy_codecs) -> Iterator[GatewayApi]:
+    api = GatewayApi(tmp_path_factory.mktemp("modify"), lazy_codecs)
+    api.store_all(related_images())
+    yield api
+    api.close()
+
+
+@pytest.fixture
+def api(_one_api: GatewayApi) -> Iterator[GatewayApi]:
+    """The same study, for tests that change nothing."""
+    with unchanged(_one_api) as api:
+        yield api
+
+
+@pytest.fixture
+def instance(api: GatewayApi) -> str:
+    """The id of its first one."""
+    return api.get_json("/instances")[0]
+
+
+def related_images() -> Iterator[Dataset]:
     for number in range(1, 5):
         image = made_ct(number)
         image.SpecificCharacterSet = "ISO_IR 100"
@@ -246,10 +268,10 @@ def test_an_anonymized_instance_tells_nothing_of_the_patient(gateway_api, study)
 @pytest.mark.parametrize(
     "tag", ["PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"]
 )
-def test_identifiers_need_force(gateway_api, study, operation, field, what, tag):
+def test_identifiers_need_force(api, instance, operation, field, what, tag):
     value: Any = {tag: "1.2"} if field == "Replace" else [tag]
 
-    assert refusal(gateway_api, f"/instances/{study[0]}/{operation}", {field: value}) == (
+    assert refusal(api, f"/instances/{instance}/{operation}", {field: value}) == (
         400,
         8,
         f'Marking tag "{tag}" as to be {what} requires the "Force" option to be set to true',
@@ -271,11 +293,11 @@ def test_identifiers_need_force(gateway_api, study, operation, field, what, tag)
          "When modifying a patient, her PatientID is required to be modified"),
     ],
 )  # fmt: skip
-def test_identifiers_change_on_their_level(gateway_api, study, level, body, details):
+def test_identifiers_change_on_their_level(api, instance, level, body, details):
     path = {"series": "series", "study": "studies", "patient": "patients"}[level]
-    uri = f"/{path}/{parent(gateway_api, study[0], level)}/modify"
+    uri = f"/{path}/{parent(api, instance, level)}/modify"
 
-    assert refusal(gateway_api, uri, {**body, "Force": True}) == (400, 8, details)
+    assert refusal(api, uri, {**body, "Force": True}) == (400, 8, details)
 
 
 def nested_replacement(depth: int) -> Any:
@@ -313,26 +335,26 @@ def nested_replacement(depth: int) -> Any:
         ({"Replace": {"SOPInstanceUID": ""}, "Force": True}, 400, 15, None),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_refused(gateway_api, study, body, status, number, details):
-    found = refusal(gateway_api, f"/instances/{study[0]}/modify", body)
+def test_what_cannot_be_meant_is_refused(api, instance, body, status, number, details):
+    found = refusal(api, f"/instances/{instance}/modify", body)
 
     assert found[:2] == (status, number)
     assert details is None or found[2] == details
-    assert leftovers(gateway_api) == []
+    assert leftovers(api) == []
 
 
-def test_unknown_resources_and_bodies_that_are_no_json_are_refused(gateway_api, study):
-    assert gateway_api.post("/instances/nope/modify", "{}").status_code == 404
-    assert gateway_api.post("/studies/nope/modify", "{}").status_code == 404
-    assert gateway_api.post(f"/studies/{study[0]}/modify", "{}").status_code == 404
-    assert gateway_api.post(f"/instances/{study[0]}/modify", "xx").status_code == 400
-    assert gateway_api.post(f"/instances/{study[0]}/modify", "[]").status_code == 400
+def test_unknown_resources_and_bodies_that_are_no_json_are_refused(api, instance):
+    assert api.post("/instances/nope/modify", "{}").status_code == 404
+    assert api.post("/studies/nope/modify", "{}").status_code == 404
+    assert api.post(f"/studies/{instance}/modify", "{}").status_code == 404
+    assert api.post(f"/instances/{instance}/modify", "xx").status_code == 400
+    assert api.post(f"/instances/{instance}/modify", "[]").status_code == 400
 
 
-def test_an_unknown_edition_of_the_standard_is_refused(gateway_api, study):
-    uri = f"/instances/{study[0]}/anonymize"
+def test_an_unknown_edition_of_the_standard_is_refused(api, instance):
+    uri = f"/instances/{instance}/anonymize"
 
-    assert refusal(gateway_api, uri, {"DicomVersion": "2023b"}) == (
+    assert refusal(api, uri, {"DicomVersion": "2023b"}) == (
         400, 3, "Unknown specific version of the DICOM standard: 2023b"
     )  # fmt: skip
 

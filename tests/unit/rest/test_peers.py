@@ -132,14 +132,14 @@ def test_a_peer_tells_what_can_be_asked_of_it(gateway_api):
     ]  # fmt: skip
 
 
-def test_an_unknown_peer_is_a_404(gateway_api):
-    response = gateway_api.get("/peers/nobody")
+def test_an_unknown_peer_is_a_404(empty_api):
+    response = empty_api.get("/peers/nobody")
     assert (response.status_code, response.data) == (404, b"")
     for path in ("configuration", "system"):
-        assert fault(gateway_api.get(f"/peers/nobody/{path}")) == (404, UNKNOWN)
-    assert fault(gateway_api.post("/peers/nobody/store", NOBODY)) == (404, UNKNOWN)
-    assert fault(gateway_api.post("/peers/nobody/store-straight", b"")) == (404, UNKNOWN)
-    assert fault(gateway_api.delete("/peers/nobody")) == (404, INEXISTENT)
+        assert fault(empty_api.get(f"/peers/nobody/{path}")) == (404, UNKNOWN)
+    assert fault(empty_api.post("/peers/nobody/store", NOBODY)) == (404, UNKNOWN)
+    assert fault(empty_api.post("/peers/nobody/store-straight", b"")) == (404, UNKNOWN)
+    assert fault(empty_api.delete("/peers/nobody")) == (404, INEXISTENT)
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ def test_an_unknown_peer_is_a_404(gateway_api):
         {"Url": "http://a/", "Pkcs11": "x"},
     ],
 )  # fmt: skip
-def test_a_peer_that_makes_no_sense_is_refused(gateway_api, what):
-    assert fault(put(gateway_api, "other", what)) == (400, BAD_FILE)
-    assert gateway_api.get_json("/peers") == []
+def test_a_peer_that_makes_no_sense_is_refused(empty_api, what):
+    assert fault(put(empty_api, "other", what)) == (400, BAD_FILE)
+    assert empty_api.get_json("/peers") == []
 
 
-def test_a_certificate_has_to_be_there(gateway_api):
+def test_a_certificate_has_to_be_there(empty_api):
     what = {"Url": "https://a/", "CertificateFile": "/no/such/file"}
-    assert fault(put(gateway_api, "other", what)) == (404, INEXISTENT_FILE)
+    assert fault(put(empty_api, "other", what)) == (404, INEXISTENT_FILE)
 
 
 def test_a_certificate_that_is_none_is_an_error_of_the_network(gateway_api, tmp_path):
@@ -173,8 +173,8 @@ def test_a_certificate_that_is_none_is_an_error_of_the_network(gateway_api, tmp_
     assert fault(gateway_api.get("/peers/other/system")) == (500, NETWORK)
 
 
-def test_a_name_is_of_letters_digits_dashes_and_underscores(gateway_api):
-    assert fault(put(gateway_api, "a;b", ["http://a/"])) == (400, BAD_FILE)
+def test_a_name_is_of_letters_digits_dashes_and_underscores(empty_api):
+    assert fault(put(empty_api, "a;b", ["http://a/"])) == (400, BAD_FILE)
 
 
 # --- asking --------------------------------------------------------------------------------------

@@ -35,10 +35,10 @@ def test_a_page_of_a_list(gateway_api, ids):
     assert gateway_api.get_json("/instances?since=0&limit=0") == []
 
 
-def test_half_of_a_page_is_a_bad_request(gateway_api):
-    assert gateway_api.get("/studies?limit=2").json["OrthancStatus"] == 8
-    assert gateway_api.get("/studies?since=2").status_code == 400
-    assert gateway_api.get("/studies?since=x&limit=2").json["OrthancStatus"] == 5
+def test_half_of_a_page_is_a_bad_request(empty_api):
+    assert empty_api.get("/studies?limit=2").json["OrthancStatus"] == 8
+    assert empty_api.get("/studies?since=2").status_code == 400
+    assert empty_api.get("/studies?since=x&limit=2").json["OrthancStatus"] == 5
 
 
 def test_an_expanded_list_holds_what_each_resource_answers(gateway_api, ids):
@@ -150,11 +150,11 @@ def test_the_id_of_another_level_is_unknown(gateway_api, ids):
             assert (answer.status_code, answer.data) == (404, b"")
 
 
-def test_what_is_below_an_unknown_id_is_an_unknown_resource(gateway_api):
+def test_what_is_below_an_unknown_id_is_an_unknown_resource(empty_api):
     for path in ("series", "patient", "module", "statistics", "shared-tags", "instances-tags"):
-        answer = gateway_api.get(f"/studies/nobody/{path}")
+        answer = empty_api.get(f"/studies/nobody/{path}")
         assert (answer.status_code, answer.json["OrthancStatus"]) == (404, 17)
-    assert gateway_api.post("/studies/nobody/reconstruct").json["OrthancStatus"] == 17
+    assert empty_api.post("/studies/nobody/reconstruct").json["OrthancStatus"] == 17
 
 
 def states(api) -> list[str]:

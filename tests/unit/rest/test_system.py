@@ -46,8 +46,8 @@ def system_of(**sections):
 # --- /system and /statistics ---------------------------------------------------------------------
 
 
-def test_the_system_says_what_clients_of_orthanc_look_at(gateway_api):
-    system = gateway_api.get_json("/system")
+def test_the_system_says_what_clients_of_orthanc_look_at(empty_api):
+    system = empty_api.get_json("/system")
     assert system["Version"].split(".") >= ["1", "10"]
     assert all(number.isdecimal() for number in system["Version"].split("."))
     assert system["DicomAet"] == "GATEWAY"
@@ -93,40 +93,40 @@ def test_statistics_count_what_is_stored(gateway_api):
     }
 
 
-def test_an_empty_store_has_nothing(gateway_api):
-    assert set(gateway_api.get_json("/statistics").values()) == {0, "0"}
+def test_an_empty_store_has_nothing(empty_api):
+    assert set(empty_api.get_json("/statistics").values()) == {0, "0"}
 
 
 # --- tools ---------------------------------------------------------------------------------------
 
 
-def test_the_time_is_in_orthancs_form(gateway_api):
+def test_the_time_is_in_orthancs_form(empty_api):
     before = datetime.now(UTC).replace(microsecond=0, tzinfo=None)
-    now = datetime.strptime(text(gateway_api.get("/tools/now")), "%Y%m%dT%H%M%S")  # noqa: DTZ007
+    now = datetime.strptime(text(empty_api.get("/tools/now")), "%Y%m%dT%H%M%S")  # noqa: DTZ007
     assert 0 <= (now - before).total_seconds() < 60
-    assert re.fullmatch(r"\d{8}T\d{6}", text(gateway_api.get("/tools/now-local")))
+    assert re.fullmatch(r"\d{8}T\d{6}", text(empty_api.get("/tools/now-local")))
 
 
 @pytest.mark.parametrize("level", ["study", "series", "instance"])
-def test_a_uid_is_new_and_valid(gateway_api, level):
-    made = {text(gateway_api.get(f"/tools/generate-uid?level={level}")) for _ in range(20)}
+def test_a_uid_is_new_and_valid(empty_api, level):
+    made = {text(empty_api.get(f"/tools/generate-uid?level={level}")) for _ in range(20)}
     assert len(made) == 20
     assert all(UID(uid).is_valid for uid in made)
 
 
-def test_a_patient_gets_an_identifier_that_is_no_uid(gateway_api):
-    assert len(text(gateway_api.get("/tools/generate-uid?level=patient"))) == 36
+def test_a_patient_gets_an_identifier_that_is_no_uid(empty_api):
+    assert len(text(empty_api.get("/tools/generate-uid?level=patient"))) == 36
 
 
 @pytest.mark.parametrize("query", ["", "?level=", "?level=Study", "?level=frame"])
-def test_no_uid_is_made_for_an_unknown_level(gateway_api, query):
-    response = gateway_api.get(f"/tools/generate-uid{query}")
+def test_no_uid_is_made_for_an_unknown_level(empty_api, query):
+    response = empty_api.get(f"/tools/generate-uid{query}")
     assert (response.status_code, response.data) == (404, b"")
 
 
-def test_there_are_no_plugins(gateway_api):
-    assert gateway_api.get_json("/plugins") == []
-    assert gateway_api.get("/plugins/dicom-web").status_code == 404
+def test_there_are_no_plugins(empty_api):
+    assert empty_api.get_json("/plugins") == []
+    assert empty_api.get("/plugins/dicom-web").status_code == 404
 
 
 def test_the_conformance_statement_names_what_is_accepted(gateway_api):
@@ -137,8 +137,8 @@ def test_the_conformance_statement_names_what_is_accepted(gateway_api):
     assert "1.2.840.10008.1.2.4.50" not in statement
 
 
-def test_the_first_page_leads_to_the_description(gateway_api):
-    page = gateway_api.get("/")
+def test_the_first_page_leads_to_the_description(empty_api):
+    page = empty_api.get("/")
     assert page.content_type.startswith("text/html")
     assert "openapi.json" in text(page)
 
@@ -149,9 +149,9 @@ def test_a_client_can_end_the_gateway_or_have_it_started_anew(gateway_api, tool,
     assert gateway_api.ended == [wish]
 
 
-def test_nobody_ends_the_gateway_by_reading(gateway_api):
-    assert gateway_api.get("/tools/shutdown").status_code == 405
-    assert gateway_api.ended == []
+def test_nobody_ends_the_gateway_by_reading(empty_api):
+    assert empty_api.get("/tools/shutdown").status_code == 405
+    assert empty_api.ended == []
 
 
 # --- settings that can be changed ----------------------------------------------------------------
@@ -174,17 +174,17 @@ def test_the_receiver_accepts_the_syntaxes_that_a_client_names(gateway_api, body
     assert gateway_api.services.reception.transfer_syntaxes == set(expected)
 
 
-def test_syntaxes_are_listed_by_their_numbers(gateway_api):
-    listed = gateway_api.get_json("/tools/accepted-transfer-syntaxes")
+def test_syntaxes_are_listed_by_their_numbers(empty_api):
+    listed = empty_api.get_json("/tools/accepted-transfer-syntaxes")
     assert listed.index("1.2.840.10008.1.2.4.90") < listed.index("1.2.840.10008.1.2.4.100")
-    assert set(listed) == gateway_api.services.reception.transfer_syntaxes
+    assert set(listed) == empty_api.services.reception.transfer_syntaxes
 
 
 @pytest.mark.parametrize("body", ['{"a": 1}', "[1]", "5", "null"])
-def test_what_is_no_list_of_syntaxes_changes_nothing(gateway_api, body):
-    before = gateway_api.get_json("/tools/accepted-transfer-syntaxes")
-    assert gateway_api.put("/tools/accepted-transfer-syntaxes", body).status_code == 400
-    assert gateway_api.get_json("/tools/accepted-transfer-syntaxes") == before
+def test_what_is_no_list_of_syntaxes_changes_nothing(empty_api, body):
+    before = empty_api.get_json("/tools/accepted-transfer-syntaxes")
+    assert empty_api.put("/tools/accepted-transfer-syntaxes", body).status_code == 400
+    assert empty_api.get_json("/tools/accepted-transfer-syntaxes") == before
 
 
 @pytest.mark.parametrize(("body", "told"), [("1", "1"), ("true", "1"), ("0", "0"), ("false", "0")])
@@ -196,8 +196,8 @@ def test_unknown_sop_classes_can_be_let_in(configured, body, told):
 
 
 @pytest.mark.parametrize("body", ["", "yes", "True", b"\xff"])
-def test_what_is_neither_true_nor_false_is_refused(gateway_api, body):
-    response = gateway_api.put("/tools/unknown-sop-class-accepted", body)
+def test_what_is_neither_true_nor_false_is_refused(empty_api, body):
+    response = empty_api.put("/tools/unknown-sop-class-accepted", body)
     assert (response.status_code, response.json["OrthancStatus"]) == (400, 15)
 
 
@@ -241,8 +241,8 @@ def test_more_is_logged_when_a_client_asks_for_it(gateway_api):
     assert logged == [0, 1, 0, 0]
 
 
-def test_an_unknown_log_level_is_refused_with_those_that_are(gateway_api):
-    response = gateway_api.put("/tools/log-level", "loud")
+def test_an_unknown_log_level_is_refused_with_those_that_are(empty_api):
+    response = empty_api.put("/tools/log-level", "loud")
     assert response.status_code == 400
     assert response.json["Details"] == ('Verbosity can be "default", "verbose" or "trace": loud')
 
@@ -250,8 +250,8 @@ def test_an_unknown_log_level_is_refused_with_those_that_are(gateway_api):
 # --- Lua -----------------------------------------------------------------------------------------
 
 
-def test_lua_of_clients_is_refused_unless_the_site_allows_it(gateway_api):
-    response = gateway_api.post("/tools/execute-script", "print(1)")
+def test_lua_of_clients_is_refused_unless_the_site_allows_it(empty_api):
+    response = empty_api.post("/tools/execute-script", "print(1)")
     assert (response.status_code, response.data) == (403, b"")
 
 
