@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def wait_until(condition: Callable[[], Found], timeout_s: float = 10) -> Found:
+def wait_until(condition: Callable[[], Found], timeout_s: float = 60) -> Found:
     """Return what the condition answers as soon as that is true; fail after the time-out."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -13,7 +13,9 @@ from waiting import wait_until
 pytestmark = pytest.mark.slow
 
 TIMEOUT_S = 60.0
-AGE_S = 1
+# Of what is stable: at once, or not while a test runs.
+SOON = {"GATEWAY_STORE__STABLE_AGE_S": "1"}
+LATE = {"GATEWAY_STORE__STABLE_AGE_S": "3600"}
 # Who is told of a series stands still until there is a file.
 SCRIPT = """
 function OnStableSeries(id, tags)
@@ -28,10 +30,12 @@ function OnStablePatient(id, tags) print('patient', tags.PatientID) end
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
-    gateway = GatewayProcess(tmp_path, f"store.stable_age_s = {AGE_S}\n")
+    """To be started."""
+    gateway = GatewayProcess(tmp_path)
     gateway.script("stable.lua", SCRIPT)
-    with gateway:
-        yield gateway
+    yield gateway
+    if gateway.is_running:
+        gateway.terminate()
 
 
 def receive(gateway: GatewayProcess, patient_id: str, number: int) -> None:
@@ -56,10 +60,11 @@ def told_in_the_end(gateway: GatewayProcess) -> list[str]:
 
 def test_what_gets_stable_after_a_kill_is_told_once(gateway, tmp_path):
     (tmp_path / "open").touch()
+    gateway.start(**LATE)
     receive(gateway, "A", 1)
     gateway.kill()
     assert told(gateway) == []
-    gateway.start()
+    gateway.start(**SOON)
     wait_until(lambda: "patient, A" in told(gateway), TIMEOUT_S)
     expected = ["series begins, A", "series, A", "study, A", "patient, A"]
     assert told_in_the_end(gateway) == expected
@@ -67,11 +72,12 @@ def test_what_gets_stable_after_a_kill_is_told_once(gateway, tmp_path):
 
 @pytest.mark.long
 def test_events_that_wait_at_a_kill_are_told_once_and_the_one_in_hand_again(gateway, tmp_path):
+    gateway.start(**SOON)
     receive(gateway, "A", 1)
     wait_until(lambda: (tmp_path / "reached").exists(), TIMEOUT_S)
     gateway.kill()
     (tmp_path / "open").touch()
-    gateway.start()
+    gateway.start(**SOON)
     wait_until(lambda: "patient, A" in told(gateway), TIMEOUT_S)
     expected = ["series begins, A", "series begins, A", "series, A", "study, A", "patient, A"]
     assert told_in_the_end(gateway) == expected
