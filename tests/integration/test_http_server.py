@@ -19,6 +19,7 @@ from werkzeug import Response
 
 from gateway.config.models import Http
 from gateway.errors import CannotListen
+from gateway.rest import connection as connection_module
 from gateway.rest import pace
 from gateway.rest import server as server_module
 from gateway.rest.answers import json_answer
@@ -236,6 +237,7 @@ def test_two_hundred_slow_clients_do_not_delay_others(port):
 
 def test_a_byte_now_and_then_does_not_prolong_our_patience(routes, monkeypatch):
     monkeypatch.setattr(pace, "GRACE_S", 0.4)
+    monkeypatch.setattr(connection_module, "_PARTING_S", 30)  # we may be slow to read the answer
     with http_server(routes) as port, connect(port) as client:
         began = time.monotonic()
         client.sendall(b"GET /ping HTTP/1.1\r\nX: ")
