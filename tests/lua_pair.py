@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from gateway_process import ENVIRONMENT as GATEWAY_ENVIRONMENT
 from gateway_process import GATEWAY, free_port
-from orthanc_peer import ENVIRONMENT, ORTHANC, Request, Server
+from orthanc_peer import ENVIRONMENT, ORTHANC, Request, Server, client_of
 from printed import GatewayPrinted, OrthancPrinted, Printed
 from waiting import wait_until
 
@@ -133,7 +133,7 @@ def _running(
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     try:
         base_url = f"http://127.0.0.1:{settings['HttpPort']}"
-        with httpx.Client(base_url=base_url, timeout=60) as client:
+        with client_of(base_url) as client:
             wait_until(lambda: _answers(client) or process.poll() is not None, _START_TIMEOUT_S)
             assert process.poll() is None, (folder / _LOG).read_text()[-4000:]
             yield Server(name, client, settings["DicomPort"]), process

@@ -24,6 +24,14 @@ ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
 _START_TIMEOUT_S = 60.0
 
 
+def client_of(base_url: str) -> httpx.Client:
+    """A client of either server.
+
+    Orthanc closes what was idle for a second: no request may go the way that is just being closed.
+    """
+    return httpx.Client(base_url=base_url, timeout=60, limits=httpx.Limits(keepalive_expiry=0.25))
+
+
 @dataclass(frozen=True)
 class Request:
     """One HTTP request. json: sent as a JSON body; content: sent as it is.
@@ -160,7 +168,7 @@ class OrthancProcess:
                 [ORTHANC, str(self.folder / "orthanc.json")],
                 stdout=log, stderr=log, env=ENVIRONMENT,
             )  # fmt: skip
-        with httpx.Client(base_url=self.url, timeout=60) as client:
+        with client_of(self.url) as client:
             wait_until(lambda: _answers(client), _START_TIMEOUT_S)
 
     def kill(self) -> None:
@@ -176,7 +184,7 @@ def orthanc_running(folder: Path, **configuration: Any) -> Iterator[Server]:
     process = OrthancProcess(folder, **configuration)
     try:
         process.start()
-        with httpx.Client(base_url=process.url, timeout=60) as client:
+        with client_of(process.url) as client:
             yield Server("orthanc", client, process.dicom_port)
     finally:
         process.kill()
@@ -187,7 +195,7 @@ def gateway_running(folder: Path, toml: str = "") -> Iterator[Server]:
     """`gateway run` over an empty folder."""
     with GatewayProcess(folder, toml) as process:
         base_url = f"http://127.0.0.1:{process.http_port}"
-        with httpx.Client(base_url=base_url, timeout=60) as client:
+        with client_of(base_url) as client:
             yield Server("gateway", client, process.port)
 
 

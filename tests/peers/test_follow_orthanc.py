@@ -12,7 +12,7 @@ from archive import Archive
 from dimse_support import associated
 from gateway_process import GatewayProcess
 from images import made_ct, save
-from orthanc_peer import ORTHANC, OrthancProcess
+from orthanc_peer import ORTHANC, OrthancProcess, client_of
 from pydicom import Dataset
 from waiting import wait_until
 
@@ -241,7 +241,7 @@ class Poller:
     """A client of /changes as Orthanc's users write them: ask, handle, go on at Last until Done."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=60)
+        self._client = client_of(url)
         self._last = 0
         self.seen: list[tuple[str, str]] = []
 

@@ -19,7 +19,7 @@ import pytest
 from archive import Archive
 from gateway_process import GatewayProcess
 from images import made_ct
-from orthanc_peer import ORTHANC, orthanc_running
+from orthanc_peer import ORTHANC, client_of, orthanc_running
 from printed import GatewayPrinted, OrthancPrinted, Printed
 from pydicom import Dataset, dcmread
 from rest_support import file_bytes
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(not ORTHANC, reason="Orthanc is not installed"),
 ]
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 NOBODY = "00000000-00000000-00000000-00000000-00000000"
 ORIGINAL, ANOTHER = "original", "another"
 
@@ -273,7 +273,7 @@ def _gateway(folder: Path, script: str, stack: ExitStack) -> tuple[httpx.Client,
     process = GatewayProcess(folder)
     process.script("steps.lua", script)
     stack.enter_context(process)
-    client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{process.http_port}"))
+    client = stack.enter_context(client_of(f"http://127.0.0.1:{process.http_port}"))
     return client, GatewayPrinted(process.log)
 
 
