@@ -92,7 +92,7 @@ def test_what_is_sent_appears_in_the_queue_and_can_be_retried_and_dropped(gatewa
     assert gateway.attempt("queue", "drop", *ids).returncode == 2  # nobody can answer
     dropped = gateway.attempt("queue", "drop", *ids, "--yes")
     assert dropped.stdout == "Given up: 2.\n", dropped.stderr
-    assert gateway.tasks() == []
+    wait_until(lambda: not gateway.tasks())
 
 
 def test_no_patient_is_named_in_the_log(gateway):

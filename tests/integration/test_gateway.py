@@ -212,6 +212,8 @@ class TestDamagedImages:
             archive.wait_for(2)
             (parked,) = wait_until(lambda: parked_tasks(gateway))
             assert parked.error
+            # What has arrived may be in hand for a moment longer.
+            wait_until(lambda: len(gateway.tasks()) == 2)
             states = {task.action: task.state for task in gateway.tasks()}
             assert states == {"transcode": "parked", "forward": "blocked"}
 

@@ -72,7 +72,7 @@ def test_a_chain_that_is_killed_between_its_steps_is_done_once_and_wholly(tmp_pa
             gateway.kill()
             gateway.start()
         wait_until(lambda: is_empty(gateway), 60)
-        assert gateway.is_idle()
+        wait_until(gateway.is_idle)
     # Of each original one instance was made, however often it was begun.
     assert arrived(archive) == Counter(range(1, 41))
 
