@@ -12,6 +12,8 @@ from socket import socket
 GRACE_S = 20.0
 SILENCE_S = 10
 SLOWEST_BYTES_PER_S = 1024
+# What our answer to that may take.
+_TO_BE_TOLD_S = 1.0
 _RECEIVE_BYTES = 64 * 1024
 _HELD_BYTES = 16 * 1024
 
@@ -30,6 +32,7 @@ class Patience:
     def wait(self, transfer: Callable[[], int]) -> int:
         """Do one transfer, answer how many bytes it moved. Raises OSError, TimeoutError."""
         if self._left_s <= 0:
+            self._left_s = _TO_BE_TOLD_S
             raise TimeoutError("timed out")
         self._socket.settimeout(min(SILENCE_S, self._left_s))
         began = time.monotonic()

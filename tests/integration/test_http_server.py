@@ -252,6 +252,12 @@ def test_a_byte_now_and_then_does_not_prolong_our_patience(routes, monkeypatch):
         assert answer.startswith(b"HTTP/1.1 408 ")
 
 
+def test_who_used_up_the_last_of_our_patience_is_told_so(routes, monkeypatch):
+    monkeypatch.setattr(pace, "GRACE_S", 0)
+    with http_server(routes) as port:
+        assert exchange(port, b"GET /ping HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 408 ")
+
+
 def test_a_steady_client_may_take_long(routes, monkeypatch):
     monkeypatch.setattr(pace, "GRACE_S", 0.4)
     monkeypatch.setattr(pace, "SLOWEST_BYTES_PER_S", 100)
