@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from http_support import make_certificate
+from hypothesis import HealthCheck, settings
 from images import made_ct
 from pydicom import Dataset
 from pydicom.filebase import DicomIO
@@ -21,6 +22,12 @@ from store_support import opened_store, store_ingest
 from gateway.dicom import syntaxes
 from gateway.model import Action, Origin, OriginKind
 from gateway.store.opened import Store
+
+# How long an example takes says something of the machine, and of what else it is busy with.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 MakeCt = Callable[..., Dataset]
 Receive = Callable[..., str]

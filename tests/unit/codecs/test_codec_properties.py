@@ -37,7 +37,7 @@ TIMES = int(os.environ.get("GATEWAY_TEST_EXAMPLES", "1"))
 
 
 def examples(count: int) -> settings:
-    return settings(max_examples=count * TIMES, deadline=None, print_blob=True)
+    return settings(max_examples=count * TIMES, print_blob=True)
 
 
 # --- any image -----------------------------------------------------------------------------------

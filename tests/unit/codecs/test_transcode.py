@@ -114,7 +114,8 @@ def test_native_to_jpeg_2000_and_back_keeps_every_bit(kind, first, source, targe
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(data=st.data())
 def test_any_image_survives_jpeg_2000(data, source, target, tmp_path):

@@ -106,7 +106,7 @@ def test_headers_of_one_series_differ_in_their_instance_only(tmp_path):
         st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="\\"), max_size=16
     ),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
 def test_a_uid_never_spills_into_the_rest_of_the_header(tmp_path, uid, aet):
     header = part10.header(CTImageStorage, uid, EXPLICIT_LE.uid, calling_aet=aet, called_aet=aet)

@@ -424,8 +424,7 @@ OPERATIONS = st.lists(
 
 @settings(
     max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(operations=OPERATIONS)
 def test_in_any_order_no_event_is_lost_and_none_comes_back(store, operations):
