@@ -6,6 +6,9 @@ INSTALLED := $(VENV)/.installed
 # A process for each core. The tests of a file stay together: they share what is slow to start.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
+# Some machines forbid it: then every process compiles the gateway and each pytest all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-all peers lint install crash soak fuzz bench bench-rest bench-codecs clean
 
 help:
