@@ -20,13 +20,11 @@ from gateway.model import LaneStatus, ParkedEvent, TaskRow
 
 START_TIMEOUT_S = 60.0
 GATEWAY = [sys.executable, "-m", "gateway"]
-# Nothing that the developer has set for a gateway of his own, and no compiling of all modules for
-# each of hundreds of processes; long lines, for those who read them.
-ENVIRONMENT = {
-    name: value
-    for name, value in os.environ.items()
-    if not name.startswith("GATEWAY_") and name != "PYTHONDONTWRITEBYTECODE"
-} | {"NO_COLOR": "1", "COLUMNS": "200"}
+# Nothing that the developer has set for a gateway of his own; long lines, for those who read them.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("GATEWAY_")} | {
+    "NO_COLOR": "1",
+    "COLUMNS": "200",
+}
 
 
 class GatewayProcess:
