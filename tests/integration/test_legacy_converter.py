@@ -21,7 +21,7 @@ from gateway.config.models import Destination
 from gateway.dimse.contexts import Context
 from gateway.dimse.sender import ForwardAssociation, open_association
 
-IMAGES = 40
+IMAGES = 100
 TOOLS = ("gdcmconv", "dcmodify")
 SCRIPT = """
 -- Where the images are converted, and what marks them
@@ -124,7 +124,7 @@ def image(number: int) -> Dataset:
     return made_ct(number, rows=64, columns=64, SeriesDescription="as it came")
 
 
-def test_a_legacy_script_converts_image_after_image_and_no_sender_ever_waits_for_it(
+def test_a_legacy_script_converts_a_hundred_images_and_no_sender_ever_waits_for_it(
     gateway, tmp_path
 ):
     half = IMAGES // 2
