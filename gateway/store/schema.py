@@ -84,7 +84,6 @@ resource = Table(
         "ix_resource_unstable",
         "last_update",
         sqlite_where=text("is_stable = 0"),
-        postgresql_where=text("NOT is_stable"),
     ),
 )
 

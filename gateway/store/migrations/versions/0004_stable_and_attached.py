@@ -16,7 +16,6 @@ def upgrade() -> None:
         "resource",
         ["last_update"],
         sqlite_where=sa.text("is_stable = 0"),
-        postgresql_where=sa.text("NOT is_stable"),
     )
     op.create_table(
         "detached_file",
