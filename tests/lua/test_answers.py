@@ -107,7 +107,7 @@ def test_a_call_that_was_ended_answers_nothing_whatever_it_caught(ask):
 
     with pytest.raises(ScriptTimedOut):
         ask("pcall(function() while true do end end) return true", timeout_s=0.2)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 def test_a_table_that_takes_too_long_to_write_is_ended(ask):

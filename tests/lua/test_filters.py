@@ -291,15 +291,20 @@ def test_a_filter_can_plan_nothing(filters):
     assert "is only there while an event is handled" in says(logs)[0]
 
 
-def test_filters_asked_at_the_same_time_have_runtimes_of_their_own(filters):
-    asked = filters("function ReceivedInstanceFilter() os.execute('sleep 0.3') return true end")
-    began_s = time.monotonic()
+def test_filters_asked_at_the_same_time_have_runtimes_of_their_own(filters, tmp_path):
+    """Each answers once all have begun."""
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    together = f"mktemp -p {begun}; until test $(ls {begun} | wc -l) = 8; do sleep 0.02; done"
+    asked = filters(
+        f"function ReceivedInstanceFilter() os.execute('{together}') return true end",
+        filter_timeout_s=30,
+    )
 
     with ThreadPoolExecutor(8) as pool:
         verdicts = list(pool.map(lambda _: received(asked), range(8)))
 
     assert verdicts == [KEPT] * 8
-    assert time.monotonic() - began_s < 8 * 0.3
 
 
 def test_variables_stay_from_one_question_to_the_next(filters):
@@ -332,7 +337,7 @@ def test_a_filter_does_not_wait_for_the_lane(filters, site, tmp_path):
     began_s = time.monotonic()
 
     assert received(asked) == KEPT
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 20
     site.stop(0)
 
 

@@ -160,7 +160,7 @@ def test_a_script_without_end_is_ended_at_its_limit_and_delays_no_other_thread(s
         assert survival.kind == "script-timeout", name
         assert "test.lua:" in survival.message, name
         assert "limit of 0.3 s" in survival.message, name
-        assert survival.seconds < 3, name
+        assert survival.seconds < 10, name
         assert survival.longest_pause_s < 1, name
 
 
@@ -282,7 +282,7 @@ def test_recursion_without_end_is_ended(survivor, lua):
     for name, survival in outcomes(
         survivor, RECURSIONS, modules=modules, timeout_s=1, lua=lua
     ).items():
-        assert survival.seconds < 4, name
+        assert survival.seconds < 10, name
 
 
 def test_tables_and_results_of_coroutines_never_reach_python(survivor, lua):

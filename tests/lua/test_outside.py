@@ -296,7 +296,7 @@ def test_lines_within_a_script_have_no_more_time_than_the_script(api):
     with pytest.raises(ScriptTimedOut):
         said("RestApiPost('/tools/execute-script', 'while true do end')", api.site, timeout_s=0.5)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 # --- other servers --------------------------------------------------------------------------------
@@ -416,7 +416,7 @@ def test_a_server_that_does_not_come_to_its_end_is_left_in_time(web, api, kind):
     source = f"SetHttpTimeout(0.5) print(HttpGet('{web.url('/' + kind)}'))"
 
     assert said(source, api.site) == "nil, no whole answer within 0.5 s"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_a_silent_server_is_told_of_alike_whoever_gives_up_first(web, api):
@@ -433,7 +433,7 @@ def test_the_script_s_own_time_ends_a_request_as_well(web, api, kind):
     with pytest.raises(ScriptTimedOut):
         said(f"HttpGet('{web.url('/' + kind)}')", api.site, timeout_s=0.5)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def test_an_answer_beyond_the_memory_is_an_error(web, api):

@@ -174,11 +174,12 @@ def test_a_time_out_says_where_the_script_was():
 
 
 def test_the_time_limit_is_kept_to_a_fraction_of_a_second():
-    began = time.monotonic()
+    began, began_cpu = time.monotonic(), time.process_time()
 
     error_of("while true do end", timeout_s=0.3)
 
-    assert 0.29 < time.monotonic() - began < 1
+    assert time.monotonic() - began > 0.29
+    assert time.process_time() - began_cpu < 1  # whatever else the machine is busy with
 
 
 # --- os.execute ----------------------------------------------------------------------------------
