@@ -5,12 +5,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import pytest
-from sqlalchemy import URL, Dialect, Engine, create_engine
+from sqlalchemy import Engine
 
 from gateway.metrics import Metrics
 from gateway.model import Version
-from gateway.store import database, schema
+from gateway.store import schema
 from gateway.store.ingest import StoreIngest
 from gateway.store.instances import as_version, find_current, select_versions
 from gateway.store.opened import INDEX_NAME, OnWaiting, Store, open_store
@@ -21,25 +20,7 @@ def opened_store(folder: Path, on_waiting: OnWaiting = lambda action, destinatio
     folder.mkdir(parents=True, exist_ok=True)
     if not (index := folder / INDEX_NAME).exists():
         make_index(index)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "create_engine", _engine)
-        return open_store(folder, on_waiting)
-
-
-def _engine(url: URL, **options: Any) -> Engine:
-    """As create_engine(), but what one engine has compiled is not compiled by the next again.
-
-    That is a third of the time of a test with a store. SQLAlchemy keeps it by the dialect, of which
-    each engine has its own.
-    """
-    engine = create_engine(url, **options)
-    engine.dialect = _dialects.setdefault(engine.name, engine.dialect)
-    engine.update_execution_options(compiled_cache=_compiled)
-    return engine
-
-
-_dialects: dict[str, Dialect] = {}
-_compiled: dict[Any, Any] = {}
+    return open_store(folder, on_waiting)
 
 
 def make_index(path: Path) -> None:
