@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from ports import free_port
 from waiting import wait_until
 
 from gateway.administration import administration
@@ -199,10 +199,3 @@ class FormerOrthanc(GatewayProcess):
     def start(self, **environment: str) -> None:
         """See GatewayProcess."""
         super().start(GATEWAY_STORE__MINIMUM_FREE_MB="0", **environment)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -13,8 +13,9 @@ from typing import Any
 
 import httpx
 from gateway_process import ENVIRONMENT as GATEWAY_ENVIRONMENT
-from gateway_process import GATEWAY, free_port
+from gateway_process import GATEWAY
 from orthanc_peer import ENVIRONMENT, ORTHANC, Request, Server, client_of
+from ports import free_port
 from printed import GatewayPrinted, OrthancPrinted, Printed
 from waiting import wait_until
 

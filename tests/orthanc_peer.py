@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from gateway_process import GatewayProcess, free_port
+from gateway_process import GatewayProcess
+from ports import free_port
 from waiting import wait_until
 
 ORTHANC = shutil.which("Orthanc", path=f"{os.environ['PATH']}:/usr/sbin")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from dimse_support import CT, EXPLICIT, IMPLICIT, J2K, JPEG_BASELINE, storage_scp
-from gateway_process import free_port
 from imagecodecs import jpeg8_decode
+from ports import free_port
 from pydicom import Dataset, dcmread
 from pydicom.encaps import generate_frames
 from pynetdicom import AE, evt

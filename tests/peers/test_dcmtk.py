@@ -19,8 +19,8 @@ from dimse_support import (
     data_set_of,
     receiving,
 )
-from gateway_process import free_port
 from images import make_ct
+from ports import free_port
 from waiting import wait_until
 
 from gateway.config.models import Destination

@@ -13,9 +13,9 @@ from zipfile import ZipFile
 import httpx
 import pytest
 from dimse_support import associated
-from gateway_process import free_port
 from images import made_ct, save
 from orthanc_peer import ENVIRONMENT, ORTHANC, Pair, Request, Server, pair_running
+from ports import free_port
 from pydicom import Dataset, dcmread
 from waiting import wait_until
 
