@@ -430,7 +430,7 @@ def test_as_many_tasks_run_at_once_as_there_are_processes(make_pool, tmp_path):
     source = write_native(tmp_path / "large.dcm", one_frame)
     pool = make_pool(processes=2)
     first = _begin(pool, source, tmp_path / "1.dcm")
-    [at_it] = [each for each in pool.process_ids() if has_open([each], source)]
+    [at_it] = wait_until(lambda: [each for each in pool.process_ids() if has_open([each], source)])
     os.kill(at_it, signal.SIGSTOP)
     pool.transcode(BUNDLED / "CT_small.dcm", tmp_path / "2.dcm", [J2K], VERIFY)
     assert not first.done()
