@@ -26,6 +26,7 @@ from lua_pair import Scripted, scripted_pair
 from orthanc_peer import Request
 from pydicom import Dataset, dcmread
 from rest_support import file_bytes
+from scu import c_store
 from web_support import Asked, Web, web_running
 
 FOLDER = Path(__file__).with_name("peers") / "legacy"
@@ -230,7 +231,7 @@ class Node:
             "SCRIPTED",
         ) as association:  # fmt: skip
             for image in script.images:
-                assert association.send_c_store(dcmread(io.BytesIO(image))).Status == 0
+                assert c_store(association, dcmread(io.BytesIO(image))) == 0
 
     def outcome(self, name: str) -> Outcome:
         """What is to be seen of one script by now, by KINDS."""

@@ -21,6 +21,7 @@ from dimse_support import (
 from images import make_ct
 from pydicom import dcmread
 from pynetdicom.pdu import A_ASSOCIATE_AC
+from scu import c_store
 from structlog.testing import capture_logs
 from waiting import wait_until
 
@@ -40,7 +41,7 @@ RETIRED_ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6"
 
 
 def send(association, path):
-    return association.send_c_store(dcmread(path)).Status
+    return c_store(association, dcmread(path))
 
 
 def send_and_hold(running, association, path):

@@ -14,6 +14,7 @@ from images import made_ct
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 from rest_support import file_bytes
+from scu import c_store
 from waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -67,7 +68,7 @@ class EastWing(GatewayProcess):
         with associated(self.port, called_aet=TITLE) as association:
             for image in images:
                 file_bytes(image)  # which gives it its file meta information
-                assert association.send_c_store(image).Status == 0
+                assert c_store(association, image) == 0
 
 
 @pytest.fixture

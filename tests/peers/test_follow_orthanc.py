@@ -14,6 +14,7 @@ from gateway_process import GatewayProcess
 from images import made_ct, save
 from orthanc_peer import ORTHANC, OrthancProcess, client_of
 from pydicom import Dataset
+from scu import c_store
 from waiting import wait_until
 
 pytestmark = pytest.mark.peer
@@ -64,7 +65,7 @@ def send(port: int, made: Sequence[Dataset], folder: Path) -> None:
     with associated(port, calling_aet="CT1") as association:
         for number, image in enumerate(made):
             path = save(image, folder / f"{number}.dcm")
-            assert association.send_c_store(path).Status == 0
+            assert c_store(association, path) == 0
 
 
 @contextmanager

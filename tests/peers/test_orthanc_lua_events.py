@@ -11,6 +11,7 @@ from lua_pair import Scripted, ScriptedPair, scripted_pair
 from orthanc_peer import ORTHANC, Request
 from pydicom import dcmread
 from rest_support import file_bytes
+from scu import c_store
 
 pytestmark = [
     pytest.mark.peer,
@@ -181,7 +182,7 @@ def test_c_stores_are_filtered_by_status(pair):
                 dcmread(BytesIO(file_bytes(made_ct(number, PatientID=patient))))
                 for number, patient in enumerate(("kept", "refused", "discarded"), start=1)
             ]
-            answers.append([int(association.send_c_store(image).Status) for image in images])
+            answers.append([c_store(association, image) for image in images])
     theirs, ours = (said(each, "asked", 2) for each in pair)
 
     assert answers == [[0, 0, 0], [0, 0xA700, 0]]

@@ -17,6 +17,7 @@ from images import made_ct, save
 from orthanc_peer import ENVIRONMENT, ORTHANC, Pair, Request, Server, pair_running
 from ports import free_port
 from pydicom import Dataset, dcmread
+from scu import c_store
 from waiting import wait_until
 
 pytestmark = [
@@ -68,7 +69,7 @@ def store(server: Server, files: Sequence[Path]) -> None:
     """Send the files, in this order."""
     with associated(server.dicom_port) as association:
         for file in files:
-            assert association.send_c_store(dcmread(file)).Status == 0
+            assert c_store(association, dcmread(file)) == 0
 
 
 @pytest.fixture
