@@ -8,6 +8,7 @@ pause for all threads.
 import atexit
 import gc
 
+_BY_ITSELF = gc.get_threshold()
 _NEW_OBJECTS_WHILE_LOADING = 50_000
 
 
@@ -23,6 +24,3 @@ def keep_loaded() -> None:
     """
     gc.freeze()
     gc.set_threshold(*_BY_ITSELF)
-
-
-_BY_ITSELF = gc.get_threshold()

@@ -135,11 +135,10 @@ def waits_in_a_lane(*which: Any) -> Any:
 
     The statement is to be run with the parameters of `lanes_now()`.
     """
-    may_return = _lanes.c.closed_at > bindparam("closed_after")
     waiting = (
         exists()
         .where(*which)
-        .where(_lanes.c.active | may_return, _lanes.c.cursor < _events.c.event_id)
+        .where(may_read(), _lanes.c.cursor < _events.c.event_id)
         .where(
             ~exists().where(
                 _marks.c.lane == _lanes.c.name,
@@ -157,6 +156,14 @@ def waits_in_a_lane(*which: Any) -> Any:
     return waiting | marked
 
 
+def may_read() -> Any:
+    """SQL: the lane is open, or was closed so shortly ago that its script may still return.
+
+    The statement is to be run with the parameters of `lanes_now()`.
+    """
+    return _lanes.c.active | (_lanes.c.closed_at > bindparam("closed_after"))
+
+
 def lanes_now() -> dict[str, float]:
-    """Parameters of wanted_by_a_lane(): which closed lanes may still return."""
+    """Parameters of may_read(), and of what is made of it: which closed lanes may still return."""
     return {"closed_after": time.time() - REOPEN_WITHIN_S}

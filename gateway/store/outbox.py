@@ -38,6 +38,7 @@ from gateway.store.cursors import (
     forget_mark,
     is_parked,
     lanes_now,
+    may_read,
     open_cursor,
     unmarked,
 )
@@ -237,8 +238,7 @@ class Outbox:
         """Remove events that are about no file and that nobody needs any more; how many."""
 
         def apply(connection: Connection) -> int:
-            may_return = _lanes.c.closed_at > bindparam("closed_after")
-            readers = select(_lanes.c.name).where(_lanes.c.active | may_return)
+            readers = select(_lanes.c.name).where(may_read())
             return forget_notices(connection, connection.scalars(readers, lanes_now()).all())
 
         return self._committer.commit(apply)
